@@ -1,21 +1,10 @@
 //! The contracts' types, generated from `abi/`. Owns no logic.
-#![allow(
-    clippy::too_many_arguments,
-    reason = "the standard's signatures, in generated code"
-)]
+#![allow(clippy::too_many_arguments, reason = "the standard's signatures, in generated code")]
 
-/// Instances need a provider, and with it most of alloy, so they exist with the feature `rpc` alone.
 macro_rules! bind {
     ($name:ident, $artifact:literal) => {
-        #[cfg(not(feature = "rpc"))]
         alloy::sol!(
             #[sol(all_derives)]
-            $name,
-            concat!(env!("CARGO_MANIFEST_DIR"), "/abi/", $artifact)
-        );
-        #[cfg(feature = "rpc")]
-        alloy::sol!(
-            #[sol(all_derives, rpc)]
             $name,
             concat!(env!("CARGO_MANIFEST_DIR"), "/abi/", $artifact)
         );

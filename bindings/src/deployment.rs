@@ -72,10 +72,7 @@ mod tests {
     fn creation_code_holds_the_runtime_code() {
         for clock in Clock::ALL {
             assert!(!clock.runtime_code().is_empty());
-            assert!(
-                clock.creation_code().ends_with(clock.runtime_code()),
-                "{clock:?}"
-            );
+            assert!(clock.creation_code().ends_with(clock.runtime_code()), "{clock:?}");
         }
     }
 
@@ -84,13 +81,7 @@ mod tests {
         for clock in Clock::ALL {
             assert_eq!(Clock::from_mode(clock.mode()), Some(clock));
             let mode = clock.mode().as_bytes();
-            assert!(
-                clock
-                    .runtime_code()
-                    .windows(mode.len())
-                    .any(|window| window == mode),
-                "{clock:?}"
-            );
+            assert!(clock.runtime_code().windows(mode.len()).any(|window| window == mode), "{clock:?}");
         }
         assert_eq!(Clock::from_mode("mode=blocknumber&from=eip155:1"), None);
     }

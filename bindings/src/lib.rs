@@ -29,9 +29,7 @@ mod tests {
             i::confirmUpdateCall::SELECTOR,
             i::revokeUpdateCall::SELECTOR,
         ];
-        let id = selectors
-            .iter()
-            .fold(0, |id, selector| id ^ u32::from_be_bytes(*selector));
+        let id = selectors.iter().fold(0, |id, selector| id ^ u32::from_be_bytes(*selector));
         assert_eq!(id.to_be_bytes(), ERC1620_INTERFACE_ID);
     }
 }

@@ -36,13 +36,8 @@ impl Revert {
         IMoneyStreamingErrors::abi_decode_validate(answer)
             .map(Self::Streaming)
             .or_else(|_| CommonTokenErrors::abi_decode_validate(answer).map(Self::Token))
-            .or_else(|_| {
-                Message::abi_decode_validate(answer).map(|message| Self::Message(message.reason))
-            })
-            .or_else(|_| {
-                Panic::abi_decode_validate(answer)
-                    .map(|panic| Self::Panic(panic.kind(), panic.code))
-            })
+            .or_else(|_| Message::abi_decode_validate(answer).map(|message| Self::Message(message.reason)))
+            .or_else(|_| Panic::abi_decode_validate(answer).map(|panic| Self::Panic(panic.kind(), panic.code)))
             .unwrap_or_else(|_| Self::Unknown(Bytes::copy_from_slice(answer)))
     }
 
@@ -62,16 +57,12 @@ impl Revert {
 impl fmt::Display for Revert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Streaming(error) => write_call(
-                f,
-                IMoneyStreamingErrors::signature_by_selector(error.selector()),
-                &error.abi_encode(),
-            ),
-            Self::Token(error) => write_call(
-                f,
-                CommonTokenErrors::signature_by_selector(error.selector()),
-                &error.abi_encode(),
-            ),
+            Self::Streaming(error) => {
+                write_call(f, IMoneyStreamingErrors::signature_by_selector(error.selector()), &error.abi_encode())
+            }
+            Self::Token(error) => {
+                write_call(f, CommonTokenErrors::signature_by_selector(error.selector()), &error.abi_encode())
+            }
             Self::Message(text) => write!(f, "Error({text:?})"),
             Self::Panic(Some(kind), code) => write!(f, "Panic({code:#04x}): {}", kind.as_str()),
             Self::Panic(None, code) => write!(f, "Panic({code:#04x})"),
@@ -87,17 +78,10 @@ impl fmt::Display for Revert {
 /// All known errors have arguments of one word each, so that the words after the selector are the arguments.
 fn write_call(f: &mut fmt::Formatter<'_>, signature: Option<&str>, encoded: &[u8]) -> fmt::Result {
     let signature = signature.expect("an error's own selector has a signature");
-    let (name, kinds) = signature
-        .split_once('(')
-        .expect("a signature has a bracket");
+    let (name, kinds) = signature.split_once('(').expect("a signature has a bracket");
     let words = encoded[4..].chunks_exact(32).map(B256::from_slice);
     write!(f, "{name}(")?;
-    for (i, (kind, word)) in kinds
-        .trim_end_matches(')')
-        .split(',')
-        .zip(words)
-        .enumerate()
-    {
+    for (i, (kind, word)) in kinds.trim_end_matches(')').split(',').zip(words).enumerate() {
         if i != 0 {
             f.write_str(", ")?;
         }
@@ -132,16 +116,8 @@ mod tests {
             amount: U256::from(500),
             balance: U256::from(320),
         };
-        check(
-            &error.abi_encode(),
-            Some("WithdrawExceedsBalance"),
-            "WithdrawExceedsBalance(7, 500, 320)",
-        );
-        check(
-            &IMoneyStreaming::NothingToSettle {}.abi_encode(),
-            Some("NothingToSettle"),
-            "NothingToSettle()",
-        );
+        check(&error.abi_encode(), Some("WithdrawExceedsBalance"), "WithdrawExceedsBalance(7, 500, 320)");
+        check(&IMoneyStreaming::NothingToSettle {}.abi_encode(), Some("NothingToSettle"), "NothingToSettle()");
     }
 
     #[test]
@@ -149,29 +125,16 @@ mod tests {
         let text = "SafeERC20FailedOperation(0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045)";
         let error = IMoneyStreaming::SafeERC20FailedOperation { token: WHO };
         check(&error.abi_encode(), Some("SafeERC20FailedOperation"), text);
-        check(
-            &hex!("3ee5aeb5"),
-            Some("ReentrancyGuardReentrantCall"),
-            "ReentrancyGuardReentrantCall()",
-        );
+        check(&hex!("3ee5aeb5"), Some("ReentrancyGuardReentrantCall"), "ReentrancyGuardReentrantCall()");
         check(&hex!("d6bda275"), Some("FailedCall"), "FailedCall()");
         let error = IMoneyStreaming::AddressEmptyCode { target: WHO };
-        check(
-            &error.abi_encode(),
-            Some("AddressEmptyCode"),
-            &format!("AddressEmptyCode({WHO})"),
-        );
+        check(&error.abi_encode(), Some("AddressEmptyCode"), &format!("AddressEmptyCode({WHO})"));
     }
 
     #[test]
     fn errors_of_tokens_are_named() {
         // The selectors of ERC-6093, from its text.
-        let words = [
-            WHO.into_word(),
-            B256::with_last_byte(3),
-            B256::with_last_byte(4),
-        ]
-        .concat();
+        let words = [WHO.into_word(), B256::with_last_byte(3), B256::with_last_byte(4)].concat();
         check(
             &[hex!("e450d38c").as_slice(), &words].concat(),
             Some("ERC20InsufficientBalance"),
@@ -193,21 +156,10 @@ mod tests {
     #[test]
     fn solidity_s_own_errors_are_decoded() {
         let answer = Message::from("ERC20: transfer amount exceeds \"balance\"").abi_encode();
-        check(
-            &answer,
-            Some("Error"),
-            r#"Error("ERC20: transfer amount exceeds \"balance\"")"#,
-        );
+        check(&answer, Some("Error"), r#"Error("ERC20: transfer amount exceeds \"balance\"")"#);
         let answer = Panic::from(PanicKind::UnderOverflow).abi_encode();
-        check(
-            &answer,
-            Some("Panic"),
-            "Panic(0x11): arithmetic underflow or overflow",
-        );
-        let answer = Panic {
-            code: U256::from(0xff),
-        }
-        .abi_encode();
+        check(&answer, Some("Panic"), "Panic(0x11): arithmetic underflow or overflow");
+        let answer = Panic { code: U256::from(0xff) }.abi_encode();
         check(&answer, Some("Panic"), "Panic(0xff)");
     }
 
@@ -219,28 +171,16 @@ mod tests {
         // A known selector, but the argument is cut off.
         check(&hex!("e450d38c00"), None, "unknown error 0xe450d38c");
         // An address with bits above its 160.
-        check(
-            &[hex!("118cdaa7").as_slice(), &[0xff; 32]].concat(),
-            None,
-            "unknown error 0x118cdaa7",
-        );
+        check(&[hex!("118cdaa7").as_slice(), &[0xff; 32]].concat(), None, "unknown error 0x118cdaa7");
     }
 
     /// What `write_call` relies on.
     #[test]
     fn arguments_are_one_word_each() {
-        for signature in [
-            IMoneyStreamingErrors::SIGNATURES,
-            CommonTokenErrors::SIGNATURES,
-        ]
-        .concat()
-        {
+        for signature in [IMoneyStreamingErrors::SIGNATURES, CommonTokenErrors::SIGNATURES].concat() {
             let kinds = signature.split_once('(').unwrap().1.trim_end_matches(')');
             for kind in kinds.split(',').filter(|kind| !kind.is_empty()) {
-                assert!(
-                    ["address", "uint256", "bytes32"].contains(&kind),
-                    "{signature}"
-                );
+                assert!(["address", "uint256", "bytes32"].contains(&kind), "{signature}");
             }
         }
     }
