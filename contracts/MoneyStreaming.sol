@@ -375,8 +375,7 @@ abstract contract MoneyStreaming is IMoneyStreaming, IERC6372, ERC165, Reentranc
         uint256 due = _due(old, clock());
         uint256 refundable = _refundable(old, clock());
         address oldToken = _tokens[old.tokenIndex];
-        bool sameToken = terms.token == oldToken;
-        uint256 kept = sameToken ? Math.min(refundable, deposit) : 0;
+        uint256 kept = terms.token == oldToken ? Math.min(refundable, deposit) : 0;
         uint16 updateEpoch = old.updateEpoch + 1;
 
         // Casts: as in `_create`; the start is between two clock values.
@@ -388,7 +387,7 @@ abstract contract MoneyStreaming is IMoneyStreaming, IERC6372, ERC165, Reentranc
             withdrawn: 0,
             sender: old.sender,
             interval: uint48(terms.interval),
-            tokenIndex: sameToken ? old.tokenIndex : _indexOf(terms.token),
+            tokenIndex: terms.token == oldToken ? old.tokenIndex : _indexOf(terms.token),
             updateEpoch: updateEpoch
         });
 
