@@ -30,7 +30,7 @@ abstract contract GasTest is StreamingTest {
         start = streaming.clock() + 100;
         stop = start + 3600;
         vm.startPrank(sender);
-        token.transfer(recipient, 1e18);
+        assertTrue(token.transfer(recipient, 1e18));
         token.approve(address(streaming), type(uint256).max);
         streaming.create(recipient, address(token), start, stop, PAYMENT, 1);
         streamId = streaming.create(recipient, address(token), start, stop, PAYMENT, 1);
