@@ -1,0 +1,36 @@
+use serde_json::Value;
+
+use crate::harness::{anvil, streamctl};
+
+/// The demo reconciles every unit, and says which commands it ran.
+#[test]
+fn demo_as_json() {
+    let ran = streamctl().args(["demo", "--json"]).env("STREAMCTL_ANVIL", anvil()).output().unwrap();
+    assert_eq!(String::from_utf8(ran.stderr).unwrap(), "");
+    let report: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let commands: Vec<_> =
+        report["steps"].as_array().unwrap().iter().map(|step| step["command"].as_str().unwrap().to_owned()).collect();
+    for verb in ["deploy", "create", "show", "withdraw", "update propose", "update accept", "balance", "redeem"] {
+        assert!(commands.iter().any(|command| command.starts_with(&format!("streamctl {verb}"))), "{verb}");
+    }
+    let units = |name: &str| report["reconciliation"][name].as_str().unwrap().parse::<u128>().unwrap();
+    assert_eq!(units("contract_holds"), 0);
+    assert_eq!(units("sender_holds") + units("recipient_holds"), units("minted"));
+    assert_ne!(units("recipient_holds"), 0);
+    assert_eq!(ran.status.code(), Some(0));
+}
+
+#[test]
+fn demo_without_anvil() {
+    let check = |variable: &str, value: &str, expected: &str| {
+        let ran = streamctl().arg("demo").env(variable, value).current_dir("/").output().unwrap();
+        assert_eq!(String::from_utf8(ran.stderr).unwrap(), format!("error: {expected}\n"));
+        assert_eq!((ran.status.code(), ran.stdout), (Some(1), Vec::new()));
+    };
+    check("STREAMCTL_ANVIL", "/nowhere", "STREAMCTL_ANVIL is /nowhere, where there is no program");
+    check(
+        "PATH",
+        "/nowhere",
+        "there is no anvil; run `make lib` in the repository, install Foundry, or set STREAMCTL_ANVIL",
+    );
+}

@@ -1,0 +1,52 @@
+use crate::harness::{check, streamctl};
+
+/// `--help` of the program and of every command, as a person at a terminal of 100 columns sees it.
+#[test]
+fn help_of_every_command() {
+    let commands: [&[&str]; 18] = [
+        &[],
+        &["plan"],
+        &["deploy"],
+        &["create"],
+        &["show"],
+        &["list"],
+        &["balance"],
+        &["watch"],
+        &["withdraw"],
+        &["redeem"],
+        &["settle"],
+        &["claim"],
+        &["update"],
+        &["update", "propose"],
+        &["update", "accept"],
+        &["update", "revoke"],
+        &["demo"],
+        &["completions"],
+    ];
+    for command in commands {
+        let ran = streamctl().args(command).arg("--help").output().unwrap();
+        assert_eq!(ran.status.code(), Some(0), "{command:?}");
+        let help = String::from_utf8(ran.stdout).unwrap();
+        assert!(help.contains("Examples:\n"), "{command:?} has no examples");
+        check(&["help", &command.join("_")].join("_"), &help);
+    }
+}
+
+#[test]
+fn usage_errors_exit_with_2() {
+    for line in [&["frobnicate"][..], &[], &["completions", "tcsh"]] {
+        assert_eq!(streamctl().args(line).output().unwrap().status.code(), Some(2), "{line:?}");
+    }
+}
+
+#[test]
+fn completions_name_every_command() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ran = streamctl().args(["completions", shell]).output().unwrap();
+        assert!(ran.status.success());
+        let script = String::from_utf8(ran.stdout).unwrap();
+        for command in ["create", "withdraw", "redeem", "update", "watch"] {
+            assert!(script.contains(command), "{shell} does not complete {command}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Drives the built `streamctl` against a chain of the test's own, and compares all that a person would see.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod harness;
+
+mod claim;
+mod create;
+mod demo;
+mod deploy;
+mod ending;
+mod help;
+mod life;
+mod limits;
+mod look;
+mod mistakes;
+mod plan;
+mod signers;
+mod update;
+mod watch;
+mod withdraw;
