@@ -1,0 +1,59 @@
+# Everything that a task needs is installed by it, once, and again only when lib/package-lock.json changes.
+SHELL := /bin/bash
+
+LIB := lib/node_modules/.package-lock.json
+AUDIT := .audit
+PROFILE ?= ci
+
+# The native program that npm installed for this platform, else the one on the PATH. The launchers in
+# node_modules/.bin are no substitute: they exit 0 when the program fails.
+native = "$$(ls lib/node_modules/@foundry-rs/$(1)-*/bin/$(1) 2>/dev/null | head -n 1 | grep . || echo $(1))"
+FORGE := $(call native,forge)
+
+.DEFAULT_GOAL := lib
+.PHONY: lib test audit demo bench bindings snapshots
+
+lib: $(LIB) ## installs the toolchain and the Solidity libraries
+
+$(LIB): lib/package.json lib/package-lock.json
+	npm ci --prefix lib --no-audit --no-fund
+	@touch $@
+
+test: lib ## formatting and lints, contracts, bindings, Rust, documentation
+	$(FORGE) fmt --check
+	$(FORGE) lint --deny warnings
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	FOUNDRY_PROFILE=$(PROFILE) $(FORGE) test
+	node test/vectors/generate.mjs --check
+	FORGE=$(FORGE) node bindings/generate.mjs --check
+	cargo test --workspace --locked
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	@t=$$(cargo tree -p stream -e normal --prefix none --locked) && ! grep -qE '^(tokio|alloy-provider) ' <<<"$$t" \
+		|| { echo "stream must depend on neither tokio nor alloy-provider" >&2; exit 1; }
+
+audit: lib $(AUDIT)/bulloak/bin/bulloak $(AUDIT)/python/bin/slither ## branching trees, coverage, static analysis
+	$(AUDIT)/bulloak/bin/bulloak check --skip-modifiers $$(find test -name '*.tree')
+	FORGE=$(FORGE) test/coverage.sh
+	PATH="$$(dirname $(FORGE)):$$PATH" $(AUDIT)/python/bin/slither . --config-file slither.config.json
+
+$(AUDIT)/bulloak/bin/bulloak:
+	cargo install bulloak --version 0.9.2 --locked --root $(AUDIT)/bulloak
+
+$(AUDIT)/python/bin/slither:
+	python3 -m venv $(AUDIT)/python
+	$(AUDIT)/python/bin/pip install --quiet slither-analyzer==0.11.6
+
+demo: lib ## plays the life of a stream on a local chain
+	cargo run --locked -p cli -- demo
+
+bench: lib ## gas beside the peers', requests and start-up of streamctl, accrual per call
+	$(FORGE) test --match-path 'test/gas/*'
+	cargo bench --locked -p cli --bench streamctl
+	cargo bench --locked -p stream --bench accrual
+
+bindings: lib ## regenerates bindings/abi from the contracts
+	FORGE=$(FORGE) node bindings/generate.mjs
+
+snapshots: lib ## measures gas anew and writes test/snapshots
+	$(FORGE) test --match-path 'test/gas/*' --gas-snapshot-emit true --gas-snapshot-check false
