@@ -5,8 +5,8 @@ LIB := lib/node_modules/.package-lock.json
 AUDIT := .audit
 PROFILE ?= ci
 
-# The native program that npm installed for this platform, else the one on the PATH. The launchers in
-# node_modules/.bin are no substitute: they exit 0 when the program fails.
+# The native program that npm installed for this platform, else the one on the PATH. npm's launchers are not installed:
+# they exit 0 when the program fails.
 native = "$$(ls lib/node_modules/@foundry-rs/$(1)-*/bin/$(1) 2>/dev/null | head -n 1 | grep . || echo $(1))"
 FORGE := $(call native,forge)
 
