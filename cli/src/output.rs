@@ -7,7 +7,8 @@ use std::{
 };
 
 use clap::Args;
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use stream::Terms;
 
 /// How much is said, and in which form; the same flags on every command.
 #[derive(Args, Clone, Copy, Debug, Default)]
@@ -73,6 +74,18 @@ impl Output {
 /// A closed stderr is no reason to stop half-way through a transaction.
 fn say(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Serializes terms as the same keys on every command: `start`, `stop`, `payment`, `interval`, `n_intervals`, `deposit`.
+pub(crate) fn exact_terms<S: Serializer>(terms: &Terms, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(None)?;
+    map.serialize_entry("start", &terms.start().to_string())?;
+    map.serialize_entry("stop", &terms.stop().to_string())?;
+    map.serialize_entry("payment", &terms.payment().to_string())?;
+    map.serialize_entry("interval", &terms.interval().to_string())?;
+    map.serialize_entry("n_intervals", &terms.n_intervals().to_string())?;
+    map.serialize_entry("deposit", &terms.deposit().to_string())?;
+    map.end()
 }
 
 /// Names and values under a headline, the values one below the other.

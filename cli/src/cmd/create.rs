@@ -19,7 +19,7 @@ use crate::{
     amount::{Token, grouped},
     chain::{Chain, ChainArgs, token_queries},
     clock::{format_time, format_units},
-    output::{Output, text, write_rows},
+    output::{Output, exact_terms, text, write_rows},
     plan::{Plan, WishArgs},
     tx::{Call, Mined, Session, Subject, TxArgs, event, refusal},
 };
@@ -61,18 +61,8 @@ struct Creation {
     #[serde(serialize_with = "text")]
     recipient: Address,
     token: Token,
-    #[serde(serialize_with = "text")]
-    start: u64,
-    #[serde(serialize_with = "text")]
-    stop: u64,
-    /// In units of the token, as the deposit is.
-    #[serde(serialize_with = "text")]
-    payment: u128,
-    /// In units of the clock.
-    #[serde(serialize_with = "text")]
-    interval: u64,
-    #[serde(serialize_with = "text")]
-    deposit: u128,
+    #[serde(flatten, serialize_with = "exact_terms")]
+    terms: Terms,
     transactions: Vec<Mined>,
     #[serde(skip)]
     clock: Clock,
@@ -155,11 +145,7 @@ impl CreateArgs {
             sender: log._sender,
             recipient: log._recipient,
             token: token.clone(),
-            start: terms.start(),
-            stop: terms.stop(),
-            payment: terms.payment(),
-            interval: terms.interval(),
-            deposit: terms.deposit(),
+            terms,
             transactions: receipts.iter().map(Mined::from).collect(),
             clock: chain.clock,
             options: self.chain.options(),
@@ -169,18 +155,18 @@ impl CreateArgs {
 
 impl fmt::Display for Creation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { stream_id: id, token, options, .. } = self;
+        let Self { stream_id: id, token, terms, options, .. } = self;
         let amount = |units: u128| token.amount(U256::from(units));
         writeln!(f, "Created stream {id}")?;
-        let n_payments = (self.stop - self.start) / self.interval;
-        let every = format_units(self.clock, self.interval);
+        let n_payments = grouped(terms.n_intervals());
+        let every = format_units(self.clock, terms.interval());
         let mut rows = vec![
             ("sender", self.sender.to_string()),
             ("recipient", self.recipient.to_string()),
-            ("deposit", amount(self.deposit)),
-            ("payments", format!("{} of {}, one every {every}", grouped(n_payments), amount(self.payment))),
-            ("start", format_time(self.clock, self.start)),
-            ("stop", format_time(self.clock, self.stop)),
+            ("deposit", amount(terms.deposit())),
+            ("payments", format!("{n_payments} of {}, one every {every}", amount(terms.payment()))),
+            ("start", format_time(self.clock, terms.start())),
+            ("stop", format_time(self.clock, terms.stop())),
         ];
         rows.extend(self.transactions.iter().flat_map(Mined::rows));
         write_rows(f, &rows)?;

@@ -6,6 +6,7 @@ use alloy::primitives::{Address, U256};
 use bindings::Clock;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use stream::Terms;
 
 use crate::{
     address::parse_address,
@@ -13,7 +14,7 @@ use crate::{
     chain::{Chain, ChainArgs, clock_name},
     clock::format_time,
     lookup::terms,
-    output::{Output, text},
+    output::{Output, exact_terms, text},
     streams::{Parties, State, Trace, find, states, tokens},
 };
 
@@ -95,14 +96,8 @@ struct Row {
 
 #[derive(Debug, Serialize)]
 struct Open {
-    #[serde(serialize_with = "text")]
-    start: u64,
-    #[serde(serialize_with = "text")]
-    stop: u64,
-    #[serde(serialize_with = "text")]
-    payment: u128,
-    #[serde(serialize_with = "text")]
-    interval: u64,
+    #[serde(flatten, serialize_with = "exact_terms")]
+    terms: Terms,
     #[serde(serialize_with = "text")]
     withdrawn: u128,
     #[serde(serialize_with = "text")]
@@ -184,10 +179,7 @@ async fn rows(chain: &Chain, traces: impl IntoIterator<Item = (U256, Trace)>) ->
             Some(state) => {
                 let terms = terms(&state)?;
                 let open = Open {
-                    start: terms.start(),
-                    stop: terms.stop(),
-                    payment: terms.payment(),
-                    interval: terms.interval(),
+                    terms,
                     withdrawn: state.withdrawn,
                     due: state.due,
                     refundable: state.refundable,

@@ -5,6 +5,7 @@ use std::fmt;
 use alloy::primitives::{Address, U256};
 use clap::Args;
 use serde::Serialize;
+use stream::Terms;
 
 use crate::{
     amount::{Token, counted, grouped},
@@ -12,7 +13,7 @@ use crate::{
     clock::{BlockTime, Calendar, Forecast, parse_block_time},
     cmd::update::{Offer, consents, offers},
     lookup::{Stream, look_at, parse_id, unknown},
-    output::{Output, maybe_text, text, write_rows},
+    output::{Output, exact_terms, maybe_text, text, write_rows},
     streams::{State, Trace, logs_at_once, tokens, trace},
 };
 
@@ -52,21 +53,11 @@ struct Shown {
     #[serde(serialize_with = "text")]
     recipient: Address,
     token: Token,
-    #[serde(serialize_with = "text")]
-    start: u64,
-    #[serde(serialize_with = "text")]
-    stop: u64,
-    #[serde(serialize_with = "text")]
-    payment: u128,
-    #[serde(serialize_with = "text")]
-    interval: u64,
-    #[serde(serialize_with = "text")]
-    n_intervals: u64,
+    #[serde(flatten, serialize_with = "exact_terms")]
+    terms: Terms,
     /// Payments that have accrued.
     #[serde(serialize_with = "text")]
     n_accrued: u64,
-    #[serde(serialize_with = "text")]
-    deposit: u128,
     #[serde(serialize_with = "text")]
     withdrawn: u128,
     #[serde(serialize_with = "text")]
@@ -139,13 +130,8 @@ impl Shown {
             sender: state.sender,
             recipient: state.recipient,
             token,
-            start: terms.start(),
-            stop: terms.stop(),
-            payment: terms.payment(),
-            interval: terms.interval(),
-            n_intervals: terms.n_intervals(),
             n_accrued: n_accrued(&terms, chain.now),
-            deposit: terms.deposit(),
+            terms,
             withdrawn: state.withdrawn,
             due: state.due,
             refundable: state.refundable,
@@ -163,15 +149,15 @@ impl Shown {
         let Some(next) = self.next_payment else {
             return "none, the stream has stopped".to_owned();
         };
-        let payment = self.token.amount(U256::from(self.payment));
+        let payment = self.token.amount(U256::from(self.terms.payment()));
         let away = self.calendar.span(next - self.time);
         format!("{payment} in {away}, at {}", self.calendar.when(next))
     }
 
     fn progress(&self) -> String {
-        let bar = bar(self.n_accrued, self.n_intervals);
-        let permille = u128::from(self.n_accrued) * 1000 / u128::from(self.n_intervals);
-        let n_intervals = counted(self.n_intervals, "payment");
+        let bar = bar(self.n_accrued, self.terms.n_intervals());
+        let permille = u128::from(self.n_accrued) * 1000 / u128::from(self.terms.n_intervals());
+        let n_intervals = counted(self.terms.n_intervals(), "payment");
         format!("{bar} {}.{} %, {} of {n_intervals}", permille / 10, permille % 10, grouped(self.n_accrued))
     }
 }
@@ -182,17 +168,17 @@ impl fmt::Display for Shown {
         let Self { stream_id, state, calendar, .. } = self;
         writeln!(f, "Stream {stream_id}: {state} at {}", calendar.when(self.time))?;
         writeln!(f, "  {}", self.progress())?;
-        let every = calendar.span(self.interval);
+        let every = calendar.span(self.terms.interval());
         let mut rows = vec![
             ("sender", format!("{}, can take back {}", self.sender, amount(self.refundable))),
             ("recipient", format!("{}, can take {}", self.recipient, amount(self.due))),
             ("token", format!("{}, {}", self.token.symbol, self.token.address)),
-            ("deposit", amount(self.deposit)),
+            ("deposit", amount(self.terms.deposit())),
             ("withdrawn", amount(self.withdrawn)),
-            ("payment", format!("{} every {every}", amount(self.payment))),
+            ("payment", format!("{} every {every}", amount(self.terms.payment()))),
             ("next payment", self.next_payment()),
-            ("start", calendar.when(self.start)),
-            ("stop", calendar.when(self.stop)),
+            ("start", calendar.when(self.terms.start())),
+            ("stop", calendar.when(self.terms.stop())),
         ];
         if self.update_epoch != 0 {
             let n_updates = counted(u64::from(self.update_epoch), "update");
@@ -239,7 +225,7 @@ impl fmt::Display for Ended {
 }
 
 /// Payments that have accrued at `time`.
-pub(crate) fn n_accrued(terms: &stream::Terms, time: u64) -> u64 {
+pub(crate) fn n_accrued(terms: &Terms, time: u64) -> u64 {
     // At most the number of intervals.
     u64::try_from(terms.accrued_down(time) / terms.payment()).unwrap_or(u64::MAX)
 }

@@ -4,13 +4,14 @@ use std::fmt;
 
 use alloy::primitives::U256;
 use serde::{Serialize, Serializer};
+use stream::Terms;
 
 use super::{Plan, Setting};
 use crate::{
     amount::{Token, counted, grouped},
     chain::clock_name,
     clock::{Calendar, Forecast, format_time},
-    output::{maybe_text, text, write_rows},
+    output::{exact_terms, maybe_text, text, write_rows},
 };
 
 impl fmt::Display for Plan {
@@ -74,18 +75,8 @@ struct PlanJson<'a> {
     function: &'a str,
     /// If the stream starts when mined, start and stop are of the next block.
     starts_when_mined: bool,
-    #[serde(serialize_with = "text")]
-    start: u64,
-    #[serde(serialize_with = "text")]
-    stop: u64,
-    #[serde(serialize_with = "text")]
-    payment: u128,
-    #[serde(serialize_with = "text")]
-    interval: u64,
-    #[serde(serialize_with = "text")]
-    n_intervals: u64,
-    #[serde(serialize_with = "text")]
-    deposit: u128,
+    #[serde(flatten, serialize_with = "exact_terms")]
+    terms: Terms,
     #[serde(serialize_with = "maybe_text")]
     wished: Option<U256>,
     #[serde(serialize_with = "text")]
@@ -103,12 +94,7 @@ impl Serialize for Plan {
             token: &self.setting.token,
             function: if self.starts_when_mined { "createFor" } else { "create" },
             starts_when_mined: self.starts_when_mined,
-            start: self.terms.start(),
-            stop: self.terms.stop(),
-            payment: self.terms.payment(),
-            interval: self.terms.interval(),
-            n_intervals: self.terms.n_intervals(),
-            deposit: self.terms.deposit(),
+            terms: self.terms,
             wished: self.wished,
             dust: self.dust(),
             stop_forecast: self.setting.calendar.forecast(self.terms.stop()),

@@ -224,7 +224,10 @@ pub(crate) fn check(name: &str, transcript: &str) {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     for (clock, stand_in) in [(Clock::Block, "$CONTRACT"), (Clock::Timestamp, "$SECONDS_CONTRACT")] {
-        settings.add_filter(&create2_address(clock).to_string(), stand_in.replace('$', "$$"));
+        let (address, stand_in) = (create2_address(clock).to_string(), stand_in.replace('$', "$$"));
+        settings.add_filter(&address, &stand_in);
+        // As an argument in calldata.
+        settings.add_filter(&address[2..].to_lowercase(), &stand_in);
     }
     settings.add_filter(r"0x[0-9a-f]{2000,}", "[creation code]");
     settings.add_filter(r"0x[0-9a-f]{64}\b", "[hash]");
