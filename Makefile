@@ -10,6 +10,10 @@ PROFILE ?= ci
 native = "$$(ls lib/node_modules/@foundry-rs/$(1)-*/bin/$(1) 2>/dev/null | head -n 1 | grep . || echo $(1))"
 FORGE := $(call native,forge)
 
+# Lints have a cache of their own: forge notes there what it compiled without writing it, and a test that is noted but not
+# written would not run.
+LINT := FOUNDRY_CACHE_PATH=cache/lint FOUNDRY_OUT=cache/lint/out $(FORGE) lint --deny warnings
+
 .DEFAULT_GOAL := lib
 .PHONY: lib test audit demo bench bindings snapshots
 
@@ -21,7 +25,7 @@ $(LIB): lib/package.json lib/package-lock.json
 
 test: lib ## formatting and lints, contracts, bindings, Rust, documentation
 	$(FORGE) fmt --check
-	$(FORGE) lint --deny warnings
+	$(LINT)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	FOUNDRY_PROFILE=$(PROFILE) $(FORGE) test
