@@ -104,6 +104,7 @@ struct Open {
     due: u128,
     #[serde(serialize_with = "text")]
     refundable: u128,
+    #[serde(serialize_with = "text")]
     update_epoch: u16,
     #[serde(skip)]
     when_stopped: String,

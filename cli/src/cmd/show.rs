@@ -64,6 +64,7 @@ struct Shown {
     due: u128,
     #[serde(serialize_with = "text")]
     refundable: u128,
+    #[serde(serialize_with = "text")]
     update_epoch: u16,
     /// When the next payment accrues; `null` from the stop on.
     #[serde(serialize_with = "maybe_text")]

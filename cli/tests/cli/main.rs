@@ -10,6 +10,7 @@ mod demo;
 mod deploy;
 mod ending;
 mod help;
+mod json;
 mod life;
 mod limits;
 mod look;
