@@ -49,7 +49,8 @@ impl<'a> Allowance<'a> {
     /// allowance that is not zero; then it is taken back first.
     ///
     /// # Errors
-    /// If the balance is short.
+    /// If the balance is short, or if the token would not move the deposit whatever it is allowed: no approval is paid
+    /// for then.
     pub(crate) async fn calls(
         &self,
         amount: U256,
@@ -66,8 +67,11 @@ impl<'a> Allowance<'a> {
         if self.allowed >= amount {
             return Ok(Vec::new());
         }
+        let transfer = IERC20::transferCall { to: self.spender, value: amount };
+        let what = format!("move {} to the stream contract", self.token.amount(amount));
+        session.check(&Call::new(self.token.address, &transfer, what), subject).await?;
         let approve = self.approve(amount, format!("allow the stream contract to take {}", self.token.amount(amount)));
-        if self.allowed.is_zero() || session.accepts(&approve, subject).await {
+        if self.allowed.is_zero() || session.check(&approve, subject).await.is_ok() {
             return Ok(vec![approve]);
         }
         let old = self.token.amount(self.allowed);

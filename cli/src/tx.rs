@@ -132,9 +132,12 @@ impl<'a> Session<'a> {
         self.from
     }
 
-    /// Whether the node runs the call successfully.
-    pub(crate) async fn accepts(&self, call: &Call, subject: Subject<'_>) -> bool {
-        self.simulate(call, subject).await.is_ok()
+    /// Has the node run the call, and sends nothing.
+    ///
+    /// # Errors
+    /// If the call is refused.
+    pub(crate) async fn check(&self, call: &Call, subject: Subject<'_>) -> eyre::Result<()> {
+        self.simulate(call, subject).await.map(|_| ())
     }
 
     /// Sends `calls` in order, each after the one before was mined, and returns their receipts. The first is simulated
@@ -380,7 +383,18 @@ impl From<&TransactionReceipt> for Mined {
 impl Mined {
     /// Rows for people to read.
     pub(crate) fn rows(&self) -> [(&'static str, String); 2] {
+        self.rows_under("transaction")
+    }
+
+    /// Rows for people to read, of a transaction and the approvals before it.
+    pub(crate) fn rows_of(transactions: &[Self]) -> impl Iterator<Item = (&'static str, String)> {
+        let n_approvals = transactions.len().saturating_sub(1);
+        let names = std::iter::repeat_n("approval", n_approvals).chain(["transaction"]);
+        transactions.iter().zip(names).flat_map(|(transaction, name)| transaction.rows_under(name))
+    }
+
+    fn rows_under(&self, name: &'static str) -> [(&'static str, String); 2] {
         let place = format!("{}, gas {}", grouped(self.block), grouped(self.gas));
-        [("transaction", self.hash.to_string()), ("block", place)]
+        [(name, self.hash.to_string()), ("block", place)]
     }
 }

@@ -168,7 +168,7 @@ impl fmt::Display for Creation {
             ("start", format_time(self.clock, terms.start())),
             ("stop", format_time(self.clock, terms.stop())),
         ];
-        rows.extend(self.transactions.iter().flat_map(Mined::rows));
+        rows.extend(Mined::rows_of(&self.transactions));
         write_rows(f, &rows)?;
         writeln!(f, "Next")?;
         let rows = [

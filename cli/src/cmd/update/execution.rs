@@ -134,7 +134,7 @@ impl fmt::Display for Execution {
             let amount = old_token.amount(*amount);
             rows.push(("credit", format!("{amount} of {account}, because the token refused to pay")));
         }
-        rows.extend(self.transactions.iter().flat_map(Mined::rows));
+        rows.extend(Mined::rows_of(&self.transactions));
         write_rows(f, &rows)
     }
 }

@@ -241,7 +241,7 @@ impl fmt::Display for Proposed {
         writeln!(f, "Proposed new terms for stream {id}")?;
         let payment = self.offer.token.amount(U256::from(self.offer.payment));
         let mut rows = vec![("payment", payment), ("stop", self.stop.clone())];
-        rows.extend(self.transactions.iter().flat_map(Mined::rows));
+        rows.extend(Mined::rows_of(&self.transactions));
         write_rows(f, &rows)?;
         writeln!(f, "The other party accepts with: streamctl update accept {id}")
     }
