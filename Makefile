@@ -10,9 +10,9 @@ PROFILE ?= ci
 native = "$$(ls lib/node_modules/@foundry-rs/$(1)-*/bin/$(1) 2>/dev/null | head -n 1 | grep . || echo $(1))"
 FORGE := $(call native,forge)
 
-# Lints have a cache of their own: forge notes there what it compiled without writing it, and a test that is noted but not
-# written would not run.
-LINT := FOUNDRY_CACHE_PATH=cache/lint FOUNDRY_OUT=cache/lint/out $(FORGE) lint --deny warnings
+# What forge compiles for $(1) alone is kept apart. Lints note in the cache what they compiled without writing it, and a
+# test that is noted but not written would not run; Slither deletes what it finds.
+apart = FOUNDRY_CACHE_PATH=cache/$(1) FOUNDRY_OUT=cache/$(1)/out
 
 .DEFAULT_GOAL := lib
 .PHONY: lib test audit demo bench bindings snapshots
@@ -25,7 +25,7 @@ $(LIB): lib/package.json lib/package-lock.json
 
 test: lib ## formatting and lints, contracts, bindings, Rust, documentation
 	$(FORGE) fmt --check
-	$(LINT)
+	$(call apart,lint) $(FORGE) lint --deny warnings
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	FOUNDRY_PROFILE=$(PROFILE) $(FORGE) test
@@ -38,8 +38,8 @@ test: lib ## formatting and lints, contracts, bindings, Rust, documentation
 
 audit: lib $(AUDIT)/bulloak/bin/bulloak $(AUDIT)/python/bin/slither ## branching trees, coverage, static analysis
 	$(AUDIT)/bulloak/bin/bulloak check --skip-modifiers $$(find test -name '*.tree')
-	FORGE=$(FORGE) test/coverage.sh
-	PATH="$$(dirname $(FORGE)):$$PATH" $(AUDIT)/python/bin/slither . --config-file slither.config.json
+	$(call apart,coverage) FORGE=$(FORGE) test/coverage.sh
+	$(call apart,slither) PATH="$$(dirname $(FORGE)):$$PATH" $(AUDIT)/python/bin/slither . --config-file slither.config.json
 
 $(AUDIT)/bulloak/bin/bulloak:
 	cargo install bulloak --version 0.9.2 --locked --root $(AUDIT)/bulloak
