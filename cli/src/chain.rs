@@ -295,22 +295,33 @@ fn without_secrets(url: &str) -> String {
 fn sentence(endpoint: &str, error: TransportError) -> eyre::Report {
     match error {
         RpcError::ErrorResp(error) => eyre!("{endpoint} refuses: {}", error.message),
-        RpcError::Transport(TransportErrorKind::HttpError(error)) => match error.status {
+        RpcError::Transport(error) => transport_sentence(endpoint, &error),
+        RpcError::DeserError { .. } => eyre!("{endpoint} does not answer in JSON-RPC; is it an RPC endpoint?"),
+        error => eyre!("talking to {endpoint}: {error}"),
+    }
+}
+
+fn transport_sentence(endpoint: &str, error: &TransportErrorKind) -> eyre::Report {
+    if let Some(error) = error.as_http_error() {
+        return match error.status {
             401 | 403 => eyre!("{endpoint} refuses access (HTTP {}); check the key in --rpc-url", error.status),
             429 => eyre!("{endpoint} is asked too often (HTTP 429); wait, or use another --rpc-url"),
             status => eyre!("{endpoint} answers with HTTP {status}; is it an RPC endpoint?"),
-        },
-        RpcError::Transport(TransportErrorKind::Custom(error)) => match error.downcast_ref::<reqwest::Error>() {
-            Some(error) if error.is_timeout() => {
-                eyre!("{endpoint} does not answer within {} seconds; use another --rpc-url", TIMEOUT.as_secs())
-            }
-            Some(error) if error.is_connect() => {
-                eyre!("cannot reach {endpoint}; is the node running, and is --rpc-url right?")
-            }
-            _ => eyre!("talking to {endpoint}: {error}"),
-        },
-        RpcError::DeserError { .. } => eyre!("{endpoint} does not answer in JSON-RPC; is it an RPC endpoint?"),
-        error => eyre!("talking to {endpoint}: {error}"),
+        };
+    }
+    let TransportErrorKind::Custom(custom) = error else {
+        return eyre!("talking to {endpoint}: {error}");
+    };
+    match custom.downcast_ref::<reqwest::Error>() {
+        Some(error) if error.is_timeout() => {
+            eyre!("{endpoint} does not answer within {} seconds; use another --rpc-url", TIMEOUT.as_secs())
+        }
+        Some(error) if error.is_connect() => {
+            eyre!("cannot reach {endpoint}; is the node running, and is --rpc-url right?")
+        }
+        // The error's own text has the whole URL, and with it the key.
+        Some(_) => eyre!("{endpoint} breaks off its answer; run the command again"),
+        None => eyre!("talking to {endpoint}: {custom}"),
     }
 }
 

@@ -29,6 +29,12 @@ fn the_endpoint_is_no_node() {
         ("404 Not Found", "gone", "answers with HTTP 404; is it an RPC endpoint?"),
         ("401 Unauthorized", "", "refuses access (HTTP 401); check the key in --rpc-url"),
         ("429 Too Many Requests", "", "is asked too often (HTTP 429); wait, or use another --rpc-url"),
+        (
+            "429 Too Many Requests\r\nretry-after: 5",
+            "",
+            "is asked too often (HTTP 429); wait, or use another --rpc-url",
+        ),
+        ("200 OK\r\ntransfer-encoding: chunked", "no chunk", "breaks off its answer; run the command again"),
     ] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
