@@ -153,10 +153,11 @@ impl Chain {
         assert!(receipt.status());
     }
 
+    /// Mines blocks that are 12 seconds apart, so that the pace can be measured.
     async fn mine(&self, n_blocks: u64) {
         let provider = ProviderBuilder::new().connect_http(self.url.parse().unwrap());
-        let _: serde_json::Value =
-            provider.raw_request("anvil_mine".into(), (format!("{n_blocks:#x}"),)).await.unwrap();
+        let params = (format!("{n_blocks:#x}"), "0xc");
+        let _: serde_json::Value = provider.raw_request("anvil_mine".into(), params).await.unwrap();
     }
 
     async fn approve(&self, value: U256) {
