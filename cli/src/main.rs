@@ -14,6 +14,7 @@ mod chain;
 mod clock;
 mod cmd;
 mod explain;
+mod interrupt;
 mod lookup;
 mod moment;
 mod output;

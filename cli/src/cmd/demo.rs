@@ -21,6 +21,7 @@ use crate::{
     amount::Token,
     anvil::Anvil,
     chain::{Chain, ChainArgs, EndpointArgs},
+    interrupt::Interrupt,
     output::{Output, text},
     probe::Query,
 };
@@ -40,12 +41,14 @@ pub(crate) struct DemoArgs {}
 
 impl DemoArgs {
     pub(crate) async fn run(self, output: &Output) -> eyre::Result<()> {
+        let mut interrupt = Interrupt::listen()?;
         let anvil = Anvil::start().await?;
-        tokio::select! {
-            played = play(&anvil, output) => played?,
-            _ = tokio::signal::ctrl_c() => return Err(eyre!("the demo was interrupted; its chain is gone")),
-        }
-        anvil.stop().await
+        let played = tokio::select! {
+            played = play(&anvil, output) => played,
+            () = interrupt.received() => Err(eyre!("the demo was interrupted; its chain is gone")),
+        };
+        anvil.stop().await?;
+        played
     }
 }
 

@@ -15,16 +15,14 @@ use clap::Args;
 use eyre::{ensure, eyre};
 use serde::Serialize;
 use stream::Terms;
-use tokio::{
-    signal::ctrl_c,
-    time::{Instant, interval, sleep, sleep_until},
-};
+use tokio::time::{Instant, interval, sleep, sleep_until};
 
 use crate::{
     amount::{Token, grouped},
     chain::{Chain, ChainArgs, clock_name},
     clock::{BlockTime, Calendar, format_time, parse_block_time},
     cmd::show::{bar, n_accrued},
+    interrupt::Interrupt,
     lookup::{parse_id, terms, unknown},
     moment::{format_duration, parse_duration},
     output::{Output, text},
@@ -134,6 +132,7 @@ impl WatchArgs {
         let mut frames = interval(FRAME);
         let mut n_readings = 1;
         let mut n_failures = 0;
+        let mut interrupt = Interrupt::listen()?;
         screen.read(first)?;
         let mut look = Box::pin(self.look(chain, screen.reading()?.clone()));
         loop {
@@ -157,7 +156,7 @@ impl WatchArgs {
                 }
                 _ = frames.tick() => screen.tick()?,
                 _ = sleep_until(end) => return Ok(()),
-                stopped = ctrl_c() => return Ok(stopped?),
+                () = interrupt.received() => return Ok(()),
             }
         }
     }

@@ -1,3 +1,9 @@
+use std::{
+    io::{BufRead, BufReader, Read},
+    net::TcpStream,
+    process::{Command, Stdio},
+};
+
 use serde_json::Value;
 
 use crate::harness::{anvil, streamctl};
@@ -33,4 +39,25 @@ fn demo_without_anvil() {
         "/nowhere",
         "there is no anvil; run `make lib` in the repository, install Foundry, or set STREAMCTL_ANVIL",
     );
+}
+
+/// The chain ends with the demo, also when somebody ends the demo.
+#[cfg(unix)]
+#[test]
+fn demo_ended_from_outside() {
+    let mut demo = streamctl();
+    demo.arg("demo").env("STREAMCTL_ANVIL", anvil()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut demo = demo.spawn().unwrap();
+    let mut line = String::new();
+    // Dropped at the end: a demo that nobody reads ends by itself.
+    let mut stdout = BufReader::new(demo.stdout.take().unwrap());
+    stdout.read_line(&mut line).unwrap();
+    let address = line.trim().trim_end_matches('.').rsplit_once("http://").unwrap().1.to_owned();
+    TcpStream::connect(&address).unwrap();
+    assert!(Command::new("kill").args(["-TERM", &demo.id().to_string()]).status().unwrap().success());
+    assert_eq!(demo.wait().unwrap().code(), Some(1));
+    let mut stderr = String::new();
+    demo.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(stderr, "error: the demo was interrupted; its chain is gone\n");
+    TcpStream::connect(&address).unwrap_err();
 }
