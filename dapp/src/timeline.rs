@@ -1,0 +1,257 @@
+//! One side of an account over time: the lines of its events, summed at any moment in a few steps.
+//!
+//! The rows of a side are a B+-tree. Level 0 has one row for each second in which something happens. A row of level
+//! `n + 1` stands for the rows of level `n` from its time up to the next row's: it holds the sum of their lines and
+//! their number, at most [`FANOUT`]. A side with few events has level 0 only.
+//!
+//! Adding an event touches one row a level, and reading a moment reads one group a level, however many events there
+//! are. Groups are split when they overflow and never joined: a group that lost its rows sums to nothing and is read in
+//! no time. The rows depend on the order of events alone.
+
+use alloy_primitives::U256;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::error::Fault;
+use crate::line::Line;
+
+/// How many rows a group has at most.
+pub(crate) const FANOUT: usize = 64;
+
+/// After all events, and the last time that a column can hold.
+pub(crate) const END: u64 = i64::MAX as u64;
+
+/// Which side: the two of account `id` are `2 * id` (what came in) and `2 * id + 1` (what is promised), all streams of
+/// token `id` are `-id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Side(i64);
+
+impl Side {
+    pub(crate) fn incoming(account: i64) -> Self {
+        Self(2 * account)
+    }
+
+    pub(crate) fn outgoing(account: i64) -> Self {
+        Self(2 * account + 1)
+    }
+
+    pub(crate) fn streams_of_token(token: i64) -> Self {
+        Self(-token)
+    }
+}
+
+/// The rows of one side.
+pub(crate) struct Timeline<'c> {
+    connection: &'c Connection,
+    side: i64,
+}
+
+/// A row and the time it begins at.
+#[derive(Clone, Copy)]
+struct Node {
+    time: u64,
+    line: Line,
+    children: usize,
+}
+
+impl<'c> Timeline<'c> {
+    pub(crate) fn new(connection: &'c Connection, side: Side) -> Self {
+        Self { connection, side: side.0 }
+    }
+
+    /// The sum of the lines of all events up to and with `time`.
+    pub(crate) fn line_at(&self, time: u64) -> Result<Line, Fault> {
+        let mut sum = Line::ZERO;
+        let mut from = 0;
+        for level in (0..=self.height()?).rev() {
+            let mut last: Option<Node> = None;
+            self.visit(level, from, time, |node| {
+                if let Some(passed) = last.replace(node) {
+                    sum += passed.line;
+                }
+            })?;
+            match last {
+                Some(node) if level > 0 => from = node.time,
+                Some(node) => sum += node.line,
+                // Only a group that lost its rows.
+                None => break,
+            }
+        }
+        Ok(sum)
+    }
+
+    /// What the side is worth at `time`, scaled, modulo 2^256.
+    pub(crate) fn value_at(&self, time: u64) -> Result<U256, Fault> {
+        Ok(self.line_at(time)?.at(time))
+    }
+
+    /// Adds a line from `time` on. The negative of a line takes it away.
+    pub(crate) fn add(&self, time: u64, line: Line) -> Result<(), Fault> {
+        if line == Line::ZERO {
+            return Ok(());
+        }
+        let height = self.height()?;
+        let events = self.event(time)?;
+        let is_created = events.is_none();
+        let sum = events.unwrap_or(Line::ZERO) + line;
+        for level in 1..=height {
+            let group = self.group(level, time)?;
+            // Events that cancel out leave no row behind.
+            let children = group.children - usize::from(level == 1 && sum == Line::ZERO);
+            self.write(level, Node { line: group.line + line, children, ..group })?;
+        }
+        if sum == Line::ZERO {
+            return self.delete_event(time);
+        }
+        self.write(0, Node { time, line: sum, children: 0 })?;
+        if is_created { self.grow(height, time) } else { Ok(()) }
+    }
+
+    /// The events after `after`, in order, at most `limit`.
+    pub(crate) fn events(&self, after: u64, limit: usize) -> Result<Vec<(u64, Line)>, Fault> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT time, slope, intercept FROM timeline WHERE side = ?1 AND level = 0 AND time > ?2 \
+             ORDER BY time LIMIT ?3",
+        )?;
+        let rows = statement.query_map(params![self.side, after, limit], |row| {
+            let line = Line { slope: row.get(1)?, intercept: row.get(2)? };
+            Ok((row.get(0)?, line))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// How many levels lie above level 0.
+    pub(crate) fn height(&self) -> Result<usize, Fault> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT level FROM timeline WHERE side = ?1 ORDER BY level DESC LIMIT 1")?;
+        Ok(statement.query_row([self.side], |row| row.get(0)).optional()?.unwrap_or(0))
+    }
+
+    /// Adds up every group again, and says what differs.
+    pub(crate) fn check(&self) -> Result<Vec<String>, Fault> {
+        let mut findings = Vec::new();
+        for level in 1..=self.height()? {
+            let mut group = self.group(level, 0)?;
+            loop {
+                let next = self.rows(level, group.time + 1, 1)?.first().copied();
+                let (mut line, mut children) = (Line::ZERO, 0);
+                self.visit(level - 1, group.time, next.map_or(END, |next| next.time - 1), |row| {
+                    line += row.line;
+                    children += 1;
+                })?;
+                if (line, children) != (group.line, group.children) {
+                    let Self { side, .. } = self;
+                    findings.push(format!("side {side}: the group of level {level} at {} does not add up", group.time));
+                }
+                match next {
+                    Some(next) => group = next,
+                    None => break,
+                }
+            }
+        }
+        Ok(findings)
+    }
+
+    /// A row was inserted at `time` into level 0: counts it in its group, and splits what overflows, upwards.
+    fn grow(&self, height: usize, mut time: u64) -> Result<(), Fault> {
+        for level in 0..height {
+            let group = self.group(level + 1, time)?;
+            let children = group.children + 1;
+            if children <= FANOUT {
+                return self.write(level + 1, Node { children, ..group });
+            }
+            time = self.split(level, group.time, children)?;
+        }
+        self.raise(height)
+    }
+
+    /// Puts a level on top when the top one has more rows than a group may have.
+    fn raise(&self, height: usize) -> Result<(), Fault> {
+        let rows = self.rows(height, 0, FANOUT + 1)?;
+        if rows.len() > FANOUT {
+            self.split(height, 0, rows.len())?;
+        }
+        Ok(())
+    }
+
+    /// Makes two groups of the `children` rows of `level` that begin at `group`, and gives the time of the right one.
+    fn split(&self, level: usize, group: u64, children: usize) -> Result<u64, Fault> {
+        let rows = self.rows(level, group, children)?;
+        let (left, right) = rows.split_at(children / 2);
+        let first = right.first().ok_or_else(|| self.damaged(level, group))?;
+        self.write(level + 1, Node::over(left, group))?;
+        self.write(level + 1, Node::over(right, first.time))?;
+        Ok(first.time)
+    }
+
+    /// The row of `level` that stands for `time`.
+    fn group(&self, level: usize, time: u64) -> Result<Node, Fault> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT time, slope, intercept, children FROM timeline WHERE side = ?1 AND level = ?2 AND time <= ?3 \
+             ORDER BY time DESC LIMIT 1",
+        )?;
+        let found = statement.query_row(params![self.side, level, time], Node::read).optional()?;
+        found.ok_or_else(|| self.damaged(level, time))
+    }
+
+    /// The rows of `level` from `from` up to and with `to`, in order.
+    fn visit(&self, level: usize, from: u64, to: u64, mut visitor: impl FnMut(Node)) -> Result<(), Fault> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT time, slope, intercept, children FROM timeline WHERE side = ?1 AND level = ?2 \
+             AND time BETWEEN ?3 AND ?4 ORDER BY time",
+        )?;
+        for node in statement.query_map(params![self.side, level, from, to], Node::read)? {
+            visitor(node?);
+        }
+        Ok(())
+    }
+
+    /// The first `count` rows of `level` from `from` on.
+    fn rows(&self, level: usize, from: u64, count: usize) -> Result<Vec<Node>, Fault> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT time, slope, intercept, children FROM timeline WHERE side = ?1 AND level = ?2 AND time >= ?3 \
+             ORDER BY time LIMIT ?4",
+        )?;
+        let rows = statement.query_map(params![self.side, level, from, count], Node::read)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The line of the event row at `time`.
+    fn event(&self, time: u64) -> Result<Option<Line>, Fault> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT time, slope, intercept, children FROM timeline WHERE side = ?1 AND level = 0 AND time = ?2",
+        )?;
+        Ok(statement.query_row(params![self.side, time], Node::read).optional()?.map(|node| node.line))
+    }
+
+    fn write(&self, level: usize, node: Node) -> Result<(), Fault> {
+        self.connection
+            .prepare_cached(
+                "REPLACE INTO timeline (side, level, time, slope, intercept, children) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![self.side, level, node.time, node.line.slope, node.line.intercept, node.children])?;
+        Ok(())
+    }
+
+    fn delete_event(&self, time: u64) -> Result<(), Fault> {
+        self.connection
+            .prepare_cached("DELETE FROM timeline WHERE side = ?1 AND level = 0 AND time = ?2")?
+            .execute(params![self.side, time])?;
+        Ok(())
+    }
+
+    fn damaged(&self, level: usize, time: u64) -> Fault {
+        Fault::Damaged(format!("side {} has no row of level {level} for time {time}", self.side))
+    }
+}
+
+impl Node {
+    fn over(rows: &[Self], time: u64) -> Self {
+        let line = rows.iter().fold(Line::ZERO, |sum, row| sum + row.line);
+        Self { time, line, children: rows.len() }
+    }
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let line = Line { slope: row.get(1)?, intercept: row.get(2)? };
+        Ok(Self { time: row.get(0)?, line, children: row.get(3)? })
+    }
+}
