@@ -21,6 +21,7 @@ pub mod deposit;
 pub mod metadata;
 pub mod notice;
 pub mod output;
+pub mod rollup;
 
 pub use app::{App, Outcome};
 pub use check::Integrity;
