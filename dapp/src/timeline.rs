@@ -255,3 +255,134 @@ impl Node {
         Ok(Self { time: row.get(0)?, line, children: row.get(3)? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::column::Residue;
+    use crate::store::{Durability, Store};
+
+    const SIDE: Side = Side(7);
+
+    /// The same events, one by one.
+    #[derive(Default)]
+    struct Plain(BTreeMap<u64, Line>);
+
+    impl Plain {
+        fn add(&mut self, time: u64, line: Line) {
+            *self.0.entry(time).or_insert(Line::ZERO) += line;
+        }
+
+        fn line_at(&self, time: u64) -> Line {
+            self.0.range(..=time).fold(Line::ZERO, |sum, event| sum + *event.1)
+        }
+    }
+
+    fn line(slope: u64, intercept: u64) -> Line {
+        Line { slope: Residue(U256::from(slope)), intercept: Residue(U256::from(intercept)) }
+    }
+
+    /// Adds the events to a timeline, beside another side that must not matter, and compares it with the plain sum.
+    #[track_caller]
+    fn check(events: impl IntoIterator<Item = (u64, Line)>) -> usize {
+        let mut store = Store::open(Path::new(":memory:"), Durability::Machine).unwrap();
+        let mut plain = Plain::default();
+        store
+            .change(0, |ledger| {
+                let timeline = Timeline::new(ledger.connection, SIDE);
+                for side in [Side(6), Side(8), Side(-7)] {
+                    Timeline::new(ledger.connection, side).add(500, line(1, 1))?;
+                }
+                for (time, line) in events {
+                    plain.add(time, line);
+                    timeline.add(time, line)?;
+                }
+                let times: Vec<u64> = plain.0.keys().copied().collect();
+                let step = 1 + times.len() / 200;
+                for time in times.iter().step_by(step).flat_map(|time| [time.saturating_sub(1), *time, time + 1]) {
+                    assert_eq!(timeline.line_at(time)?, plain.line_at(time), "at {time}");
+                }
+                assert_eq!(timeline.line_at(END)?, plain.line_at(END));
+                let kept: Vec<_> = plain.0.into_iter().filter(|event| event.1 != Line::ZERO).collect();
+                let after =
+                    |time| kept.iter().filter(move |event| event.0 > time).copied().take(100).collect::<Vec<_>>();
+                assert_eq!(timeline.events(0, 100)?, after(0));
+                assert_eq!(timeline.events(700, 100)?, after(700));
+                assert_eq!(timeline.check()?, Vec::<String>::new());
+                check_sizes(&timeline)
+            })
+            .unwrap()
+    }
+
+    /// No group has more rows than it may, the top level included.
+    fn check_sizes(timeline: &Timeline<'_>) -> Result<usize, Fault> {
+        let height = timeline.height()?;
+        for level in 1..=height {
+            timeline.visit(level, 0, END, |row| assert!(row.children <= FANOUT))?;
+        }
+        assert!(timeline.rows(height, 0, FANOUT + 1)?.len() <= FANOUT);
+        Ok(height)
+    }
+
+    #[test]
+    fn events_may_come_in_any_order() {
+        let events = 10_000;
+        let grown = line(3, 5);
+        assert_eq!(check((1..=events).map(|time| (time, grown))), 2);
+        assert_eq!(check((1..=events).rev().map(|time| (time, grown))), 2);
+        assert_eq!(check((1..=events).map(|number| (number * 7_919 % 10_007, grown))), 2);
+        assert_eq!(check((1..=events).map(|number| (number % 50, grown))), 0);
+    }
+
+    #[test]
+    fn events_that_cancel_out_leave_no_row() {
+        let all = (1..=5_000_u64).map(|time| (time * 3_001 % 5_003, line(time, 1)));
+        check(all.clone().chain(all.clone().map(|(time, line)| (time, -line))));
+        check(all.clone().chain(all.clone().step_by(2).map(|(time, line)| (time, -line))));
+        let none = all.clone().map(|(time, line)| (time, -line));
+        check(all.clone().chain(none).chain(all));
+    }
+
+    #[test]
+    fn a_sum_that_was_changed_behind_its_back_is_found() {
+        let mut store = Store::open(Path::new(":memory:"), Durability::Machine).unwrap();
+        let findings = store.change(0, |ledger| {
+            let timeline = Timeline::new(ledger.connection, SIDE);
+            for time in 1..=200 {
+                timeline.add(time, line(1, 0))?;
+            }
+            assert_eq!(timeline.check()?, Vec::<String>::new());
+            timeline.write(0, Node { time: 100, line: line(2, 0), children: 0 })?;
+            timeline.check()
+        });
+        assert_eq!(findings.unwrap(), ["side 7: the group of level 1 at 97 does not add up"]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_events_add_up(
+            span in prop_oneof![Just(10_u64), Just(1_000), Just(1 << 40)],
+            events in prop::collection::vec((any::<u64>(), any::<u64>(), any::<u64>(), any::<bool>()), 0..800),
+        ) {
+            let mut added = Vec::new();
+            for (time, slope, intercept, is_removal) in events {
+                let event = match added.is_empty() {
+                    false if is_removal => {
+                        let (time, line): (u64, Line) = added[usize::try_from(slope).unwrap() % added.len()];
+                        (time, -line)
+                    }
+                    _ => (1 + time % span, line(slope, intercept)),
+                };
+                added.push(event);
+            }
+            check(added);
+        }
+    }
+}
