@@ -14,6 +14,11 @@ FORGE := $(call native,forge)
 # test that is noted but not written would not run; Slither deletes what it finds.
 apart = FOUNDRY_CACHE_PATH=cache/$(1) FOUNDRY_OUT=cache/$(1)/out
 
+# What has no place in a Cartesi machine: async runtimes, TLS, other architectures' assembly, alloy beyond alloy-core.
+TOO_FAT = async-executor|async-io|async-std|futures-executor|hyper|mio|polling|reqwest|smol|tokio|tower|native-tls|openssl|$\
+	rustls|schannel|webpki|aws-lc|blst|c-kzg|keccak-asm|ring|secp256k1|sha3-asm
+CORE = core|dyn-abi|json-abi|primitives|sol-macro|sol-macro-expander|sol-macro-input|sol-type-parser|sol-types
+
 .DEFAULT_GOAL := lib
 .PHONY: lib test audit demo bench bindings snapshots
 
@@ -35,6 +40,9 @@ test: lib ## formatting and lints, contracts, bindings, Rust, documentation
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 	@t=$$(cargo tree -p stream -e normal --prefix none --locked) && ! grep -qE '^(tokio|alloy-provider) ' <<<"$$t" \
 		|| { echo "stream must depend on neither tokio nor alloy-provider" >&2; exit 1; }
+	@t=$$(cargo tree -p dapp -e normal --prefix none --target riscv64gc-unknown-linux-gnu --locked) \
+		&& ! grep -E '^($(TOO_FAT))(-[a-z0-9-]+)? ' <<<"$$t" && ! grep -E '^alloy' <<<"$$t" | grep -vE '^alloy-($(CORE)) ' \
+		|| { echo "dapp must be lean enough for a Cartesi machine, see above" >&2; exit 1; }
 
 audit: lib $(AUDIT)/bulloak/bin/bulloak $(AUDIT)/python/bin/slither ## branching trees, coverage, static analysis
 	$(AUDIT)/bulloak/bin/bulloak check --skip-modifiers $$(find test -name '*.tree')
@@ -51,10 +59,11 @@ $(AUDIT)/python/bin/slither:
 demo: lib ## plays the life of a stream on a local chain
 	cargo run --locked -p cli -- demo
 
-bench: lib ## gas beside the peers', requests and start-up of streamctl, accrual per call
+bench: lib ## gas beside the peers', requests and start-up of streamctl, accrual per call, the rollup's ledger
 	$(FORGE) test --match-path 'test/gas/*'
 	cargo bench --locked -p cli --bench streamctl
 	cargo bench --locked -p stream --bench accrual
+	cargo bench --locked -p dapp --bench streams
 
 bindings: lib ## regenerates bindings/abi from the contracts
 	FORGE=$(FORGE) node bindings/generate.mjs
