@@ -8,6 +8,9 @@ use crate::{abi, json};
 /// The longest error sentence about an input: enough to recognise what is wrong in it.
 const MAX_SENTENCE: usize = 300;
 
+/// The longest part of an input that a sentence quotes, so that the remedy behind it stays visible.
+const MAX_QUOTE: usize = 120;
+
 /// What a user asks for. The zero address as a token is Ether; amounts are base units; times are seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
@@ -83,7 +86,7 @@ pub enum Malformed {
     #[error("{0}")]
     Json(String),
     /// No known method.
-    #[error("selector {selector} is none of {known}")]
+    #[error("selector {selector} is none of {known}; JSON begins with a brace")]
     UnknownSelector {
         /// In hex.
         selector: String,
@@ -104,6 +107,9 @@ pub enum Malformed {
     /// A batch of batches.
     #[error("call {0} of the batch is a batch itself; put its calls into the outer one")]
     NestedBatch(usize),
+    /// One of the calls of an ABI-encoded batch.
+    #[error("call {0} of the batch: {1}")]
+    InBatch(usize, Box<Malformed>),
 }
 
 impl Call {
@@ -128,8 +134,32 @@ impl Call {
 
 /// As much of a sentence as a report carries: input text in it may be long.
 pub(crate) fn shorten(sentence: &str) -> String {
-    if sentence.chars().count() <= MAX_SENTENCE {
-        return sentence.to_owned();
+    cut(sentence, MAX_SENTENCE)
+}
+
+/// Enough of a bad value to recognise it.
+pub(crate) fn excerpt(value: &str) -> String {
+    cut(value, MAX_QUOTE)
+}
+
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().nth(most).is_none() {
+        return text.to_owned();
     }
-    sentence.chars().take(MAX_SENTENCE - 1).chain(['…']).collect()
+    text.chars().take(most - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_cut_after_its_last_character_that_fits() {
+        for (length, expected) in [(0, 0), (299, 299), (300, 300), (301, 300), (60_000, 300)] {
+            let short = shorten(&"é".repeat(length));
+            assert_eq!((short.chars().count(), short.ends_with('…')), (expected, length > 300), "{length}");
+        }
+        assert_eq!(excerpt(&"é".repeat(120)), "é".repeat(120));
+        assert_eq!(excerpt(&"é".repeat(121)), format!("{}…", "é".repeat(119)));
+    }
 }

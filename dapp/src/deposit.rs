@@ -256,3 +256,199 @@ impl Packed<'_> {
         Some(*taken)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Generation::{V1, V2};
+    use alloy_primitives::hex;
+
+    const TOKEN: Address = address!("0xb7f8bc63bbcad18155201308c8f3540b07f84f5e");
+    const ALICE: Address = address!("0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266");
+    /// 12.345 of a token with 18 decimals.
+    const AMOUNT: U256 = U256::from_limbs([12_345_000_000_000_000_000, 0, 0, 0]);
+    /// The token, Alice and the amount.
+    const PACKED: &str = "b7f8bc63bbcad18155201308c8f3540b07f84f5ef39fd6e51aad88f6f4ce6ab8827279cfffb92266\
+                          000000000000000000000000000000000000000000000000ab524017e8328000";
+
+    fn read(generation: Generation, msg_sender: Address, payload: &[u8]) -> Option<Deposit> {
+        let metadata = Metadata { generation, app_contract: None, msg_sender, time: 1, input_index: 0 };
+        Deployment::default().deposit(&metadata, payload)
+    }
+
+    fn portals(generation: Generation) -> Portals {
+        match generation {
+            V1 => Deployment::default().v1,
+            V2 => Deployment::default().v2,
+        }
+    }
+
+    #[track_caller]
+    fn check(generation: Generation, portal: Address, payload: &str, expected: Deposit) {
+        let payload = hex::decode(payload).unwrap();
+        assert_eq!(read(generation, portal, &payload), Some(expected));
+    }
+
+    fn fungible(token: Address, exec: &[u8]) -> Deposit {
+        Deposit::Fungible { token, depositor: ALICE, amount: AMOUNT, exec: exec.to_vec() }
+    }
+
+    #[test]
+    fn erc20_of_v2_is_read_as_the_portal_sent_it() {
+        let portal = portals(V2).erc20;
+        check(V2, portal, PACKED, fungible(TOKEN, &[]));
+        check(V2, portal, &format!("{PACKED}c0ffee"), fungible(TOKEN, &[0xc0, 0xff, 0xee]));
+    }
+
+    #[test]
+    fn erc20_of_v1_says_whether_the_token_was_paid() {
+        let portal = portals(V1).erc20;
+        check(V1, portal, &format!("01{PACKED}c0ffee"), fungible(TOKEN, &[0xc0, 0xff, 0xee]));
+        for flag in ["00", "02", "ff"] {
+            let failed = Deposit::Failed { token: TOKEN, depositor: ALICE, amount: AMOUNT };
+            check(V1, portal, &format!("{flag}{PACKED}c0ffee"), failed);
+        }
+    }
+
+    #[test]
+    fn ether_is_the_zero_token() {
+        for generation in [V1, V2] {
+            let ether = &PACKED[40..];
+            check(generation, portals(generation).ether, ether, fungible(Address::ZERO, &[]));
+            check(generation, portals(generation).ether, &format!("{ether}7b"), fungible(Address::ZERO, b"{"));
+        }
+    }
+
+    #[test]
+    fn a_reserved_address_is_no_token() {
+        let of = |token: Address| format!("{}{}", hex::encode(token), &PACKED[40..]);
+        for reserved in [0, 1, 9, 0xffff_u64] {
+            let token = Address::from_word(U256::from(reserved).into());
+            let expected = Deposit::NoToken { token, depositor: ALICE, amount: AMOUNT };
+            check(V2, portals(V2).erc20, &of(token), expected.clone());
+            check(V1, portals(V1).erc20, &format!("01{}", of(token)), expected);
+        }
+        let first = address!("0x0000000000000000000000000000000000010000");
+        check(V2, portals(V2).erc20, &of(first), fungible(first, &[]));
+    }
+
+    /// Amounts 5 and 6 of tokens 1 and 2, without data.
+    const BATCH: [&str; 12] = ["80", "e0", "140", "160", "2", "1", "2", "2", "5", "6", "0", "0"];
+
+    fn words(words: &[&str]) -> String {
+        words.iter().map(|word| format!("{word:0>64}")).collect()
+    }
+
+    #[test]
+    fn other_portals_name_what_goes_back() {
+        let layer = words(&["40", "60", "0", "0"]);
+        for generation in [V1, V2] {
+            let portals = portals(generation);
+            let erc721 = Deposit::Erc721 { token: TOKEN, depositor: ALICE, id: AMOUNT };
+            check(generation, portals.erc721, PACKED, erc721.clone());
+            check(generation, portals.erc721, &format!("{PACKED}{layer}"), erc721);
+            let erc1155 = Deposit::Erc1155 { token: TOKEN, depositor: ALICE, id: AMOUNT, amount: U256::from(3) };
+            check(generation, portals.erc1155_single, &format!("{PACKED}{}{layer}", words(&["3"])), erc1155);
+            let batch = Deposit::Erc1155Batch {
+                token: TOKEN,
+                depositor: ALICE,
+                ids: vec![U256::from(1), U256::from(2)],
+                amounts: vec![U256::from(5), U256::from(6)],
+            };
+            check(generation, portals.erc1155_batch, &format!("{}{}", &PACKED[..80], words(&BATCH)), batch);
+        }
+    }
+
+    #[test]
+    fn a_short_payload_is_unreadable_at_every_length() {
+        #[track_caller]
+        fn check(generation: Generation, portal: Address, payload: &str) {
+            let payload = hex::decode(payload).unwrap();
+            for length in 0..payload.len() {
+                assert_eq!(read(generation, portal, &payload[..length]), Some(Deposit::Unreadable), "{length}");
+            }
+            assert_ne!(read(generation, portal, &payload), Some(Deposit::Unreadable));
+        }
+        for generation in [V1, V2] {
+            let portals = portals(generation);
+            let flag = if generation == V1 { "01" } else { "" };
+            check(generation, portals.erc20, &format!("{flag}{PACKED}"));
+            check(generation, portals.ether, &PACKED[40..]);
+            check(generation, portals.erc721, PACKED);
+            check(generation, portals.erc1155_single, &format!("{PACKED}{}", words(&["3"])));
+            check(generation, portals.erc1155_batch, &format!("{}{}", &PACKED[..80], words(&BATCH)));
+        }
+        check(V1, Deployment::default().dapp_address_relay, &PACKED[..40]);
+    }
+
+    #[test]
+    fn a_batch_of_hostile_lengths_is_unreadable() {
+        let portal = portals(V2).erc1155_batch;
+        for (place, word) in [(4, "ffffffff"), (4, "3"), (0, "a0"), (1, "80"), (11, "1"), (2, &"f".repeat(64))] {
+            let mut batch = BATCH;
+            batch[place] = word;
+            check(V2, portal, &format!("{}{}", &PACKED[..80], words(&batch)), Deposit::Unreadable);
+        }
+    }
+
+    #[test]
+    fn the_relay_speaks_in_v1_only() {
+        let relay = Deployment::default().dapp_address_relay;
+        check(V1, relay, &PACKED[..40], Deposit::AppAddress(TOKEN));
+        check(V1, relay, &PACKED[..42], Deposit::Unreadable);
+        assert_eq!(read(V2, relay, TOKEN.as_slice()), None);
+    }
+
+    #[test]
+    fn a_sender_that_is_no_portal_of_its_generation_is_a_user() {
+        let payload = hex::decode(PACKED).unwrap();
+        let all = |portals: Portals| {
+            [portals.ether, portals.erc20, portals.erc721, portals.erc1155_single, portals.erc1155_batch]
+        };
+        for portal in all(portals(V2)) {
+            assert_eq!(read(V1, portal, &payload), None);
+        }
+        for portal in all(portals(V1)) {
+            assert_eq!(read(V2, portal, &payload), None);
+        }
+        for generation in [V1, V2] {
+            for user in [ALICE, Address::ZERO, TOKEN, Deployment::default().safe_erc20_transfer] {
+                assert_eq!(read(generation, user, &payload), None);
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_credited_says_why() {
+        for (deposit, expected) in [
+            (
+                fungible(TOKEN, &[]),
+                "deposit of 12345000000000000000 in token 0xB7f8BC63BbcaD18155201308C8f3540b07f84F5e",
+            ),
+            (
+                Deposit::NoToken { token: Address::ZERO, depositor: ALICE, amount: AMOUNT },
+                "0x0000000000000000000000000000000000000000 is no token contract; deposit an ERC-20 token or ether",
+            ),
+            (
+                Deposit::Erc721 { token: TOKEN, depositor: ALICE, id: U256::from(7) },
+                "ERC-721 7 of 0xB7f8BC63BbcaD18155201308C8f3540b07f84F5e cannot be streamed",
+            ),
+            (
+                Deposit::Erc1155 { token: TOKEN, depositor: ALICE, id: U256::from(7), amount: AMOUNT },
+                "ERC-1155 7 of 0xB7f8BC63BbcaD18155201308C8f3540b07f84F5e cannot be streamed",
+            ),
+            (
+                Deposit::Erc1155Batch { token: TOKEN, depositor: ALICE, ids: Vec::new(), amounts: Vec::new() },
+                "ERC-1155 tokens of 0xB7f8BC63BbcaD18155201308C8f3540b07f84F5e cannot be streamed",
+            ),
+            (
+                Deposit::Failed { token: TOKEN, depositor: ALICE, amount: U256::from(9) },
+                "the transfer of 9 of token 0xB7f8BC63BbcaD18155201308C8f3540b07f84F5e from \
+                 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266 failed, so nothing is credited",
+            ),
+            (Deposit::Unreadable, "the portal's input is not in its layout; check the portals' addresses"),
+        ] {
+            assert_eq!(deposit.to_string(), expected);
+        }
+    }
+}

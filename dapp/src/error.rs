@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use alloy_primitives::{Address, U256};
+use rusqlite::ErrorCode;
 
 use crate::stream::StreamId;
 
@@ -101,9 +102,12 @@ pub enum Refusal {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The database failed: disk full, locked by another process, damaged.
+    /// The database failed: disk full, not to be read or written, damaged.
     #[error("the database failed: {0}")]
-    Database(#[from] rusqlite::Error),
+    Database(rusqlite::Error),
+    /// Somebody else has it open.
+    #[error("another process has the database open; stop it first")]
+    InUse,
     /// The database holds what this program never writes.
     #[error("the database is damaged: {0}; restore a copy, or replay the inputs from the first on")]
     Damaged(String),
@@ -133,6 +137,15 @@ pub enum Fault {
     InputDiffers(u64),
 }
 
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::InUse,
+            _ => Self::Database(error),
+        }
+    }
+}
+
 /// What ends an operation early.
 #[derive(Debug)]
 pub enum Stop<R = Refusal> {
@@ -156,6 +169,6 @@ impl<R> From<Fault> for Stop<R> {
 
 impl<R> From<rusqlite::Error> for Stop<R> {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Halt(Fault::Database(error))
+        Self::Halt(error.into())
     }
 }

@@ -3,6 +3,7 @@
 use alloy_primitives::{Address, U256};
 use serde_json::{Value, json};
 
+use crate::call::excerpt;
 use crate::error::Stop;
 use crate::json::{parse_address, parse_token};
 use crate::ledger::Ledger;
@@ -80,24 +81,22 @@ pub(crate) fn answer(ledger: &Ledger<'_>, payload: &[u8]) -> Result<Vec<u8>, Sto
     let (path, query) = question.split_once('?').unwrap_or((question, ""));
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let reply = match parts.as_slice() {
-        ["balance", token, account] => balance(ledger, token, account, &mut Query::read("balance", query, &["at"])?)?,
-        ["available", token, account] => {
-            available(ledger, token, account, &mut Query::read("available", query, &["at"])?)?
-        }
+        ["balance", token, account] => balance(ledger, token, account, &Query::read("balance", query, &["at"])?)?,
+        ["available", token, account] => available(ledger, token, account, &Query::read("available", query, &["at"])?)?,
         ["streams", token, account] => {
             let names = ["direction", "after", "limit", "at"];
-            streams(ledger, token, account, &mut Query::read("streams", query, &names)?)?
+            streams(ledger, token, account, &Query::read("streams", query, &names)?)?
         }
         ["schedule", token, account] => {
-            schedule(ledger, token, account, &mut Query::read("schedule", query, &["after", "limit"])?)?
+            schedule(ledger, token, account, &Query::read("schedule", query, &["after", "limit"])?)?
         }
-        ["stream", id] => stream(ledger, id, &mut Query::read("stream", query, &["at"])?)?,
+        ["stream", id] => stream(ledger, id, &Query::read("stream", query, &["at"])?)?,
         ["supply", token] => {
             Query::read("supply", query, &[])?;
             let token = read_token(token)?;
             json!({ "token": token, "supply": text(ledger.supply(token)?) })
         }
-        ["solvency", token] => solvency(ledger, token, &mut Query::read("solvency", query, &["at"])?)?,
+        ["solvency", token] => solvency(ledger, token, &Query::read("solvency", query, &["at"])?)?,
         ["stats"] => {
             Query::read("stats", query, &[])?;
             let stats = ledger.stats()?;
@@ -109,26 +108,26 @@ pub(crate) fn answer(ledger: &Ledger<'_>, payload: &[u8]) -> Result<Vec<u8>, Sto
                 "time": ledger.now(),
             })
         }
-        _ => return Err(BadQuestion::UnknownRoute(shorten(question)).into()),
+        _ => return Err(BadQuestion::UnknownRoute(excerpt(question)).into()),
     };
     Ok(reply.to_string().into_bytes())
 }
 
-fn balance(ledger: &Ledger<'_>, token: &str, account: &str, query: &mut Query<'_>) -> Answer {
+fn balance(ledger: &Ledger<'_>, token: &str, account: &str, query: &Query<'_>) -> Answer {
     let (token, account) = (read_token(token)?, read_account(account)?);
     let at = query.number("at", MAX_TIME)?.unwrap_or(ledger.now());
     let balance = ledger.balance_of(token, account, at)?;
     Ok(json!({ "token": token, "account": account, "at": at, "balance": text(balance) }))
 }
 
-fn available(ledger: &Ledger<'_>, token: &str, account: &str, query: &mut Query<'_>) -> Answer {
+fn available(ledger: &Ledger<'_>, token: &str, account: &str, query: &Query<'_>) -> Answer {
     let (token, account) = (read_token(token)?, read_account(account)?);
     let ledger = query.ledger_at(ledger)?;
     let available = ledger.available(token, account)?;
     Ok(json!({ "token": token, "account": account, "at": ledger.now(), "available": text(available) }))
 }
 
-fn streams(ledger: &Ledger<'_>, token: &str, account: &str, query: &mut Query<'_>) -> Answer {
+fn streams(ledger: &Ledger<'_>, token: &str, account: &str, query: &Query<'_>) -> Answer {
     let (token, account) = (read_token(token)?, read_account(account)?);
     let ledger = query.ledger_at(ledger)?;
     let direction = match query.value("direction") {
@@ -136,7 +135,7 @@ fn streams(ledger: &Ledger<'_>, token: &str, account: &str, query: &mut Query<'_
         Some("incoming") => Direction::Incoming,
         Some(other) => {
             let expected = "is neither incoming nor outgoing".to_owned();
-            return Err(BadQuestion::BadValue { name: "direction", value: shorten(other), expected }.into());
+            return Err(BadQuestion::BadValue { name: "direction", value: excerpt(other), expected }.into());
         }
     };
     let (after, limit) = (query.number("after", u64::MAX)?.unwrap_or(0), query.limit()?);
@@ -146,7 +145,7 @@ fn streams(ledger: &Ledger<'_>, token: &str, account: &str, query: &mut Query<'_
     Ok(json!({ "at": ledger.now(), "streams": streams, "next_after": next }))
 }
 
-fn schedule(ledger: &Ledger<'_>, token: &str, account: &str, query: &mut Query<'_>) -> Answer {
+fn schedule(ledger: &Ledger<'_>, token: &str, account: &str, query: &Query<'_>) -> Answer {
     let (token, account) = (read_token(token)?, read_account(account)?);
     let (after, limit) = (query.number("after", MAX_TIME)?.unwrap_or(ledger.now()), query.limit()?);
     let breakpoints = ledger.schedule_of(token, account, after, limit)?;
@@ -165,14 +164,14 @@ fn schedule(ledger: &Ledger<'_>, token: &str, account: &str, query: &mut Query<'
     Ok(json!({ "token": token, "account": account, "changes": changes, "next_after": next }))
 }
 
-fn stream(ledger: &Ledger<'_>, id: &str, query: &mut Query<'_>) -> Answer {
+fn stream(ledger: &Ledger<'_>, id: &str, query: &Query<'_>) -> Answer {
     let id = number("stream", id, u64::MAX)?;
     let ledger = query.ledger_at(ledger)?;
     let stream = ledger.find_stream(id)?.ok_or(BadQuestion::StreamUnknown(id))?;
     Ok(describe(&stream, ledger.now()))
 }
 
-fn solvency(ledger: &Ledger<'_>, token: &str, query: &mut Query<'_>) -> Answer {
+fn solvency(ledger: &Ledger<'_>, token: &str, query: &Query<'_>) -> Answer {
     let token = read_token(token)?;
     let ledger = query.ledger_at(ledger)?;
     let solvency = ledger.solvency(token)?;
@@ -221,7 +220,7 @@ impl<'q> Query<'q> {
     fn read(route: &str, query: &'q str, known: &[&str]) -> Result<Self, BadQuestion> {
         let mut pairs: Vec<(&str, &str)> = Vec::new();
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
-            let wrong = |why| BadQuestion::BadParameter { parameter: shorten(parameter), route: route.to_owned(), why };
+            let wrong = |why| BadQuestion::BadParameter { parameter: excerpt(parameter), route: route.to_owned(), why };
             let (name, value) = parameter.split_once('=').ok_or_else(|| wrong("write name=value"))?;
             if !known.contains(&name) {
                 return Err(wrong("the route does not know it"));
@@ -260,7 +259,7 @@ fn number(name: &'static str, value: &str, most: u64) -> Result<u64, BadQuestion
     let number = if is_decimal { value.parse().ok().filter(|number| *number <= most) } else { None };
     number.ok_or_else(|| BadQuestion::BadValue {
         name,
-        value: shorten(value),
+        value: excerpt(value),
         expected: format!("is not a whole number from 0 to {most}"),
     })
 }
@@ -278,7 +277,171 @@ fn text(number: U256) -> Value {
     Value::String(number.to_string())
 }
 
-/// Enough of a bad value to recognise it.
-fn shorten(value: &str) -> String {
-    value.chars().take(80).collect()
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::error::Fault;
+    use crate::ledger::Order;
+    use crate::store::{Durability, Store};
+    use alloy_primitives::address;
+
+    const NOW: u64 = 1_700_000_000;
+    const TOKEN: Address = address!("0xb7f8bc63bbcad18155201308c8f3540b07f84f5e");
+    const ALICE: Address = address!("0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266");
+    const BOB: Address = address!("0x70997970C51812dc3A010C7d01b50e0d17dc79C8");
+
+    /// Alice has 1000 and streams 500 of it to Bob within 100 seconds.
+    fn store() -> Store {
+        let mut store = Store::open(Path::new(":memory:"), Durability::Machine).unwrap();
+        let order = Order { token: TOKEN, recipient: BOB, amount: U256::from(500), start: 0, duration: 100 };
+        store
+            .change(NOW, |ledger| {
+                ledger.mint(TOKEN, ALICE, U256::from(1_000))?;
+                ledger.stream(ALICE, order)
+            })
+            .unwrap();
+        store
+    }
+
+    fn ask(question: &[u8]) -> Result<String, BadQuestion> {
+        match store().ask(NOW + 10, |ledger| answer(ledger, question)) {
+            Ok(reply) => Ok(String::from_utf8(reply).unwrap()),
+            Err(Stop::Reject(question)) => Err(question),
+            Err(Stop::Halt(fault)) => panic!("{fault}"),
+        }
+    }
+
+    #[track_caller]
+    fn check(question: &str, expected: &str) {
+        let question = question.replace("TOKEN", &TOKEN.to_string()).replace("ALICE", &ALICE.to_string());
+        let expected = expected
+            .replace("TOKEN", &format!("{TOKEN:?}").to_lowercase())
+            .replace("ALICE", &format!("{ALICE:?}").to_lowercase())
+            .replace("BOB", &format!("{BOB:?}").to_lowercase());
+        assert_eq!(ask(question.as_bytes()).map_err(|error| error.to_string()), Ok(expected), "{question}");
+    }
+
+    #[track_caller]
+    fn refuse(question: &str, expected: &str) {
+        let question = question.replace("TOKEN", &TOKEN.to_string()).replace("ALICE", &ALICE.to_string());
+        assert_eq!(ask(question.as_bytes()).unwrap_err().to_string(), expected, "{question}");
+    }
+
+    #[test]
+    fn every_route_answers() {
+        check("balance/TOKEN/ALICE", r#"{"account":"ALICE","at":1700000010,"balance":"950","token":"TOKEN"}"#);
+        check("/balance/TOKEN/ALICE/?at=0", r#"{"account":"ALICE","at":0,"balance":"0","token":"TOKEN"}"#);
+        check(
+            "balance/TOKEN/ALICE?at=281474976710655",
+            r#"{"account":"ALICE","at":281474976710655,"balance":"500","token":"TOKEN"}"#,
+        );
+        check("available/TOKEN/ALICE?", r#"{"account":"ALICE","at":1700000010,"available":"500","token":"TOKEN"}"#);
+        check("supply/TOKEN", r#"{"supply":"1000","token":"TOKEN"}"#);
+        check("supply/ether", r#"{"supply":"0","token":"0x0000000000000000000000000000000000000000"}"#);
+        check("stats", r#"{"accounts":2,"inputs":0,"streams":1,"time":1700000010,"tokens":1}"#);
+        let stream = r#"{"amount":"500","at":1700000010,"id":1,"rate_scaled":"92233720368547758080","recipient":"BOB","sender":"ALICE","start":1700000000,"state":"running","stop":1700000100,"streamed":"50","token":"TOKEN"}"#;
+        check("stream/1", stream);
+        let page = |streams: &str| format!(r#"{{"at":1700000010,"next_after":null,"streams":[{streams}]}}"#);
+        check("streams/TOKEN/ALICE", &page(stream));
+        check("streams/TOKEN/ALICE?direction=incoming", &page(""));
+        check("streams/TOKEN/ALICE?limit=10&after=1", &page(""));
+        check(
+            "solvency/TOKEN",
+            r#"{"at":1700000010,"available":"550","deposited":"1000","flow_scaled":"92233720368547758080","locked":"450","supply":"1000","token":"TOKEN","withdrawn":"0"}"#,
+        );
+        check(
+            "schedule/TOKEN/ALICE",
+            r#"{"account":"ALICE","changes":[{"balance":"500","incoming_scaled":"0","outgoing_scaled":"0","time":1700000100}],"next_after":null,"token":"TOKEN"}"#,
+        );
+    }
+
+    #[test]
+    fn other_paths_are_told_the_routes() {
+        for path in
+            ["", "/", "balance", "balance/TOKEN", "balance/TOKEN/ALICE/1", "Stats", "stats/1", "SELECT 1", "stats\0"]
+        {
+            let named = path.replace("TOKEN", &TOKEN.to_string()).replace("ALICE", &ALICE.to_string());
+            refuse(path, &format!("there is no answer to {named:?}; ask one of {ROUTES}"));
+        }
+        assert_eq!(ask(b"stats\xff").unwrap_err(), BadQuestion::NotText);
+        assert_eq!(BadQuestion::NotText.to_string(), format!("the question is not UTF-8 text; ask one of {ROUTES}"));
+    }
+
+    #[test]
+    fn bad_parts_are_named() {
+        let digits = "is not an address; write 0x and 40 hexadecimal digits";
+        refuse("supply/eth", &format!(r#"token "eth" {digits}; or write "ether""#));
+        refuse("balance/0x12/ALICE", &format!(r#"token "0x12" {digits}"#));
+        refuse("balance/TOKEN/ether", &format!(r#"account "ether" {digits}"#));
+        let wrong = "0xF39fd6e51aad88f6f4ce6ab8827279cfffb92266";
+        refuse(
+            &format!("available/TOKEN/{wrong}"),
+            &format!("account the checksum of address {wrong} is wrong; a digit or a letter's case has changed"),
+        );
+        for id in ["-1", "+1", "1.0", "one", "18446744073709551616"] {
+            refuse(
+                &format!("stream/{id}"),
+                &format!("stream {id:?} is not a whole number from 0 to 18446744073709551615"),
+            );
+        }
+        refuse("stream/2", "stream 2 does not exist");
+    }
+
+    #[test]
+    fn bad_parameters_are_named() {
+        for (question, expected) in [
+            ("stats?at=1", r#"parameter "at=1" of stats: the route does not know it"#),
+            ("supply/TOKEN?at=1", r#"parameter "at=1" of supply: the route does not know it"#),
+            ("balance/TOKEN/ALICE?at", r#"parameter "at" of balance: write name=value"#),
+            ("balance/TOKEN/ALICE?at=1&at=2", r#"parameter "at=2" of balance: it comes twice"#),
+            ("balance/TOKEN/ALICE?at=1?at=2", r#"at "1?at=2" is not a whole number from 0 to 281474976710655"#),
+            ("balance/TOKEN/ALICE?at=", r#"at "" is not a whole number from 0 to 281474976710655"#),
+            (
+                "balance/TOKEN/ALICE?at=281474976710656",
+                r#"at "281474976710656" is not a whole number from 0 to 281474976710655"#,
+            ),
+            ("streams/TOKEN/ALICE?direction=both", r#"direction "both" is neither incoming nor outgoing"#),
+            ("streams/TOKEN/ALICE?after=-1", r#"after "-1" is not a whole number from 0 to 18446744073709551615"#),
+            (
+                "available/TOKEN/ALICE?at=1700000009",
+                "at 1700000009 is before 1700000010, the time of the last input; only balances are kept for the past",
+            ),
+        ] {
+            refuse(question, expected);
+        }
+        let over = PAGE_LIMIT + 1;
+        for route in ["streams", "schedule"] {
+            refuse(
+                &format!("{route}/TOKEN/ALICE?limit={over}"),
+                &format!(r#"limit "{over}" is not a whole number from 0 to {PAGE_LIMIT}"#),
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_quotes_a_hostile_question_in_part() {
+        let long = "x".repeat(60_000);
+        for question in [
+            long.clone(),
+            format!("supply/{long}"),
+            format!("stream/{long}"),
+            format!("stats?{long}"),
+            format!("stats?{long}=1"),
+        ] {
+            let error = ask(question.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains('…') && error.chars().count() < 400, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_question_cannot_write() {
+        let store = store();
+        let written = store.ask(NOW, |ledger| match ledger.mint(TOKEN, BOB, U256::from(1)) {
+            Err(Stop::Halt(fault)) => Err(fault),
+            _ => Ok(()),
+        });
+        assert!(matches!(written, Err(Fault::Database(_))), "{written:?}");
+    }
 }

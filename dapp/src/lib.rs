@@ -1,4 +1,4 @@
-//! StreamableToken: streams of money inside a Cartesi rollup, with exact balances at every moment.
+#![doc = include_str!("../README.md")]
 
 mod app;
 mod check;

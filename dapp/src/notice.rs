@@ -127,3 +127,90 @@ impl Notice {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::{address, hex, keccak256};
+
+    const TOKEN: Address = address!("0xb7f8bc63bbcad18155201308c8f3540b07f84f5e");
+    const ALICE: Address = address!("0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266");
+    const BOB: Address = address!("0x70997970C51812dc3A010C7d01b50e0d17dc79C8");
+    const TOKEN_WORD: &str = "b7f8bc63bbcad18155201308c8f3540b07f84f5e";
+    const ALICE_WORD: &str = "f39fd6e51aad88f6f4ce6ab8827279cfffb92266";
+    const BOB_WORD: &str = "70997970c51812dc3a010c7d01b50e0d17dc79c8";
+    const ALL: U256 = U256::MAX;
+
+    /// The selector is the one that the signature has, and the words follow, each in as few digits as it needs.
+    #[track_caller]
+    fn check(notice: Notice, signature: &str, selector: &str, words: &[&str]) {
+        assert_eq!(hex::encode(&keccak256(signature)[..4]), selector);
+        let words: String = words.iter().map(|word| format!("{word:0>64}")).collect();
+        assert_eq!(hex::encode(notice.encode()), format!("{selector}{words}"));
+    }
+
+    #[test]
+    fn notices_of_money_are_as_documented() {
+        let most = "f".repeat(64);
+        check(
+            Notice::Deposited { token: TOKEN, account: ALICE, amount: U256::from(500) },
+            "deposited(uint16,address,address,uint256)",
+            "b14f6137",
+            &["1", TOKEN_WORD, ALICE_WORD, "1f4"],
+        );
+        check(
+            Notice::Transferred { token: Address::ZERO, sender: ALICE, recipient: BOB, amount: ALL },
+            "transferred(uint16,address,address,address,uint256)",
+            "d10751af",
+            &["1", "0", ALICE_WORD, BOB_WORD, &most],
+        );
+        check(
+            Notice::Withdrawn { token: TOKEN, account: BOB, amount: U256::from(7) },
+            "withdrawn(uint16,address,address,uint256)",
+            "2ddf3c4a",
+            &["1", TOKEN_WORD, BOB_WORD, "7"],
+        );
+    }
+
+    #[test]
+    fn notices_of_streams_are_as_documented() {
+        check(
+            Notice::StreamStarted {
+                stream: u64::MAX,
+                token: TOKEN,
+                sender: ALICE,
+                recipient: BOB,
+                amount: U256::from(500),
+                start: 1_700_000_000,
+                stop: 1_700_003_600,
+            },
+            "streamStarted(uint16,uint64,address,address,address,uint256,uint64,uint64)",
+            "4169469f",
+            &["1", "ffffffffffffffff", TOKEN_WORD, ALICE_WORD, BOB_WORD, "1f4", "6553f100", "6553ff10"],
+        );
+        check(
+            Notice::StreamExtended {
+                stream: 3,
+                amount: U256::from(5),
+                streamed: U256::from(1) << 64,
+                total: U256::from(6) << 64,
+                time: 1_700_000_000,
+                stop: 1_700_003_600,
+            },
+            "streamExtended(uint16,uint64,uint256,uint256,uint256,uint64,uint64)",
+            "8623c2ff",
+            &["1", "3", "5", "10000000000000000", "60000000000000000", "6553f100", "6553ff10"],
+        );
+        check(
+            Notice::StreamCancelled {
+                stream: 3,
+                streamed: U256::from(1) << 63,
+                refunded: U256::from(5) << 64,
+                time: 1_700_000_000,
+            },
+            "streamCancelled(uint16,uint64,uint256,uint256,uint64)",
+            "858ff4b8",
+            &["1", "3", "8000000000000000", "50000000000000000", "6553f100"],
+        );
+    }
+}

@@ -102,3 +102,141 @@ impl Payer {
 fn call(destination: Address, call: &impl SolCall) -> Output {
     Output::Voucher { destination, value: U256::ZERO, payload: call.abi_encode() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deposit::Deposit;
+    use Generation::{V1, V2};
+    use alloy_primitives::{address, hex};
+
+    const TOKEN: Address = address!("0xb7f8bc63bbcad18155201308c8f3540b07f84f5e");
+    const ALICE: Address = address!("0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266");
+    const APP: Address = address!("0x54451c358b135f7ab3f02d3a9b4306fddd175fb1");
+    const SAFE: Address = address!("0x5afe000000000000000000000000000000000001");
+    const TOKEN_WORD: &str = "b7f8bc63bbcad18155201308c8f3540b07f84f5e";
+    const ALICE_WORD: &str = "f39fd6e51aad88f6f4ce6ab8827279cfffb92266";
+    const APP_WORD: &str = "54451c358b135f7ab3f02d3a9b4306fddd175fb1";
+
+    fn payer(generation: Generation, app: Option<Address>) -> Payer {
+        Payer { generation, app, safe_erc20_transfer: SAFE }
+    }
+
+    /// A selector and words, each in as few digits as it needs.
+    fn calldata(selector: &str, words: &[&str]) -> Vec<u8> {
+        let words: String = words.iter().map(|word| format!("{word:0>64}")).collect();
+        hex::decode(format!("{selector}{words}")).unwrap()
+    }
+
+    fn voucher(destination: Address, selector: &str, words: &[&str]) -> Output {
+        Output::Voucher { destination, value: U256::ZERO, payload: calldata(selector, words) }
+    }
+
+    fn pay(payer: &Payer, token: Address, form: PayoutForm) -> Result<Output, PayoutError> {
+        payer.pay(token, ALICE, U256::from(500), form)
+    }
+
+    #[test]
+    fn a_plain_transfer_is_called_on_the_token() {
+        for payer in [payer(V1, None), payer(V2, Some(APP))] {
+            let expected = voucher(TOKEN, "a9059cbb", &[ALICE_WORD, "1f4"]);
+            assert_eq!(pay(&payer, TOKEN, PayoutForm::Transfer), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn a_safe_transfer_is_a_delegate_call_of_v2() {
+        let expected = Output::DelegateCallVoucher {
+            destination: SAFE,
+            payload: calldata("d1660f99", &[TOKEN_WORD, ALICE_WORD, "1f4"]),
+        };
+        assert_eq!(pay(&payer(V2, None), TOKEN, PayoutForm::SafeTransfer), Ok(expected));
+        let refused = pay(&payer(V1, Some(APP)), TOKEN, PayoutForm::SafeTransfer).unwrap_err();
+        assert_eq!(refused, PayoutError::NoDelegateCall(TOKEN));
+    }
+
+    #[test]
+    fn ether_goes_with_the_voucher_in_v2_and_by_a_call_of_the_application_to_itself_in_v1() {
+        let expected = Output::Voucher { destination: ALICE, value: U256::from(500), payload: Vec::new() };
+        assert_eq!(pay(&payer(V2, None), Address::ZERO, PayoutForm::Transfer), Ok(expected));
+        let expected = voucher(APP, "522f6815", &[ALICE_WORD, "1f4"]);
+        assert_eq!(pay(&payer(V1, Some(APP)), Address::ZERO, PayoutForm::Transfer), Ok(expected));
+        let refused = pay(&payer(V1, None), Address::ZERO, PayoutForm::Transfer);
+        assert_eq!(refused, Err(PayoutError::AppUnknown));
+        for payer in [payer(V1, Some(APP)), payer(V2, Some(APP))] {
+            assert_eq!(pay(&payer, Address::ZERO, PayoutForm::SafeTransfer), Err(PayoutError::EtherIsPlain));
+        }
+    }
+
+    /// What goes back, from an application that knows its address and from one that does not.
+    #[track_caller]
+    fn check_back(deposit: &Deposit, known: Option<Output>, unknown: Option<Result<Output, PayoutError>>) {
+        for generation in [V1, V2] {
+            assert_eq!(deposit.give_back(&payer(generation, Some(APP))), known.clone().map(Ok));
+        }
+        assert_eq!(deposit.give_back(&payer(V1, None)), unknown);
+    }
+
+    #[test]
+    fn deposits_go_back_to_their_depositors() {
+        let (token, depositor, amount) = (TOKEN, ALICE, U256::from(500));
+        let erc20 = voucher(TOKEN, "a9059cbb", &[ALICE_WORD, "1f4"]);
+        let exec = b"{}".to_vec();
+        for deposit in
+            [Deposit::Fungible { token, depositor, amount, exec }, Deposit::NoToken { token, depositor, amount }]
+        {
+            check_back(&deposit, Some(erc20.clone()), Some(Ok(erc20.clone())));
+        }
+        let unknown = || Some(Err(PayoutError::AppUnknown));
+        let id = U256::from(7);
+        check_back(
+            &Deposit::Erc721 { token, depositor, id },
+            Some(voucher(TOKEN, "23b872dd", &[APP_WORD, ALICE_WORD, "7"])),
+            unknown(),
+        );
+        check_back(
+            &Deposit::Erc1155 { token, depositor, id, amount },
+            Some(voucher(TOKEN, "f242432a", &[APP_WORD, ALICE_WORD, "7", "1f4", "a0", "0"])),
+            unknown(),
+        );
+        let batch = ["a0", "100", "160", "2", "1", "2", "2", "5", "6", "0"];
+        check_back(
+            &Deposit::Erc1155Batch {
+                token,
+                depositor,
+                ids: vec![U256::from(1), U256::from(2)],
+                amounts: vec![U256::from(5), U256::from(6)],
+            },
+            Some(voucher(TOKEN, "2eb2c2d6", &[&[APP_WORD, ALICE_WORD], batch.as_slice()].concat())),
+            unknown(),
+        );
+        for nothing in [Deposit::Failed { token, depositor, amount }, Deposit::AppAddress(APP), Deposit::Unreadable] {
+            check_back(&nothing, None, None);
+        }
+    }
+
+    #[test]
+    fn ether_over_the_cap_goes_back_as_ether() {
+        let deposit =
+            Deposit::Fungible { token: Address::ZERO, depositor: ALICE, amount: U256::from(500), exec: Vec::new() };
+        let expected = Output::Voucher { destination: ALICE, value: U256::from(500), payload: Vec::new() };
+        assert_eq!(deposit.give_back(&payer(V2, None)), Some(Ok(expected)));
+        let expected = voucher(APP, "522f6815", &[ALICE_WORD, "1f4"]);
+        assert_eq!(deposit.give_back(&payer(V1, Some(APP))), Some(Ok(expected)));
+        assert_eq!(deposit.give_back(&payer(V1, None)), Some(Err(PayoutError::AppUnknown)));
+    }
+
+    #[test]
+    fn refusals_name_the_remedy() {
+        for (error, expected) in [
+            (PayoutError::AppUnknown, "the application's address is not known yet; send it by DAppAddressRelay first"),
+            (
+                PayoutError::NoDelegateCall(TOKEN),
+                "rollups v1 has no delegate calls; withdraw token 0xB7f8BC63BbcaD18155201308C8f3540b07f84F5e by a plain transfer",
+            ),
+            (PayoutError::EtherIsPlain, "ether needs no safe transfer; withdraw it plainly"),
+        ] {
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+}
