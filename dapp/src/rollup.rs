@@ -3,6 +3,7 @@
 //! The two known servers answer with different status codes; any 2xx is success, and 202 to `/finish` means that there
 //! is no input yet. What goes wrong here is never an input's fault, and halts the program.
 
+use std::io::ErrorKind;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -33,6 +34,22 @@ pub enum Halt {
     #[error("no rollup server answers at {url}: {why}; start one, or set ROLLUP_HTTP_SERVER_URL")]
     Unreachable {
         /// Where the server should be.
+        url: String,
+        /// What the system says.
+        why: String,
+    },
+    /// The address is none.
+    #[error("{url} is no address of a rollup server ({why}); write it as http://127.0.0.1:5004")]
+    BadUrl {
+        /// What was given.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The server was there, and what it says cannot be told.
+    #[error("the rollup server at {url} broke off: {why}; start again, and the input comes again")]
+    Broken {
+        /// Where the server is.
         url: String,
         /// What the system says.
         why: String,
@@ -71,7 +88,7 @@ impl Rollup {
     #[must_use]
     pub fn at(url: &str) -> Self {
         // No timeout: the server answers when there is an input, however long that takes.
-        let agent = Agent::config_builder().http_status_as_error(false).build().into();
+        let agent = Agent::config_builder().http_status_as_error(false).proxy(None).max_redirects(0).build().into();
         Self { agent, url: url.trim_end_matches('/').to_owned() }
     }
 
@@ -94,7 +111,8 @@ impl Rollup {
         }
     }
 
-    /// Waits for the server to be there.
+    /// Waits for the server to be there. Once it has been asked, it may have handed out an input: to ask again would be to
+    /// accept that input unseen.
     fn first_request(&self) -> Result<Option<Request>, Halt> {
         let mut tries = 1;
         loop {
@@ -115,7 +133,9 @@ impl Rollup {
         if code == 202 {
             return Ok(None);
         }
-        serde_json::from_str(&body).map(Some).map_err(|error| Halt::Unreadable(format!("{error} in {}", begin(&body))))
+        serde_json::from_str(&body)
+            .map(Some)
+            .map_err(|error| Halt::Unreadable(format!("{} in {}", begin(&error.to_string()), begin(&body))))
     }
 
     fn put(&self, output: &Output) -> Result<(), Halt> {
@@ -123,19 +143,29 @@ impl Rollup {
     }
 
     fn post(&self, path: &'static str, body: &Value) -> Result<(u16, String), Halt> {
-        let unreachable = |error: ureq::Error| Halt::Unreachable { url: self.url.clone(), why: error.to_string() };
         let mut response = self
             .agent
             .post(format!("{}/{path}", self.url))
             .content_type("application/json")
             .send(body.to_string())
-            .map_err(unreachable)?;
+            .map_err(|error| self.failure(error))?;
         let status = response.status();
-        let body = response.body_mut().with_config().limit(MAX_BODY).read_to_string().map_err(unreachable)?;
+        let body =
+            response.body_mut().with_config().limit(MAX_BODY).read_to_string().map_err(|error| self.failure(error))?;
         if status.is_success() {
             Ok((status.as_u16(), body))
         } else {
             Err(Halt::Refused { status: status.as_u16(), path, body: begin(&body) })
+        }
+    }
+
+    fn failure(&self, error: ureq::Error) -> Halt {
+        let (url, why) = (self.url.clone(), error.to_string());
+        match error {
+            ureq::Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => Halt::Unreachable { url, why },
+            ureq::Error::HostNotFound => Halt::Unreachable { url, why },
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) => Halt::BadUrl { url, why },
+            _ => Halt::Broken { url, why },
         }
     }
 }
