@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-const ROWS: [(&str, &str); 11] = [
+const ROWS: [(&str, &str); 10] = [
     ("integrate", "integrate one stream"),
     ("integrate_scattered", "the same, at any duration"),
     ("integrate_after_all_ended", "the same, after all have ended"),
@@ -13,7 +13,6 @@ const ROWS: [(&str, &str); 11] = [
     ("balance_recipient", "balance of the recipient"),
     ("balance_stranger", "balance of a stranger"),
     ("balance_at_the_end", "balance of the recipient, long after"),
-    ("load", "load all"),
 ];
 
 /// Each cell has the ledger's median, the plain loop's, and how often the first goes into the second.
@@ -25,8 +24,10 @@ pub(crate) fn print(results: &[Value]) {
         let cells = results.iter().map(|result| cell(&result["ledger"][key], &result["plain"][key]));
         println!("| {name} | {} | {} |", cells.collect::<Vec<_>>().join(" | "), growth(results, key));
     }
+    let load = |result: &Value| time(number(&result["ledger"]["load"]));
+    println!("| load all | {} | |", results.iter().map(load).collect::<Vec<_>>().join(" | "));
     let bytes = |result: &Value| format!("{:.0} B", number(&result["ledger"]["bytes"]) / number(&result["n"]));
-    println!("| database, for each stream | {} | |", results.iter().map(bytes).collect::<Vec<_>>().join(" | "));
+    println!("| database, each stream | {} | |", results.iter().map(bytes).collect::<Vec<_>>().join(" | "));
     let memory = |side: &Value| {
         side["memory"].as_f64().map_or("—".to_owned(), |bytes| format!("{:.0} MiB", bytes / 1_048_576.0))
     };
@@ -45,7 +46,7 @@ fn cell(ledger: &Value, plain: &Value) -> String {
 
 fn growth(results: &[Value], key: &str) -> String {
     match (results.first(), results.last()) {
-        (Some(first), Some(last)) if results.len() > 1 && key != "load" => {
+        (Some(first), Some(last)) if results.len() > 1 => {
             format!("×{}", ratio(number(&last["ledger"][key]) / number(&first["ledger"][key])))
         }
         _ => String::new(),
