@@ -44,10 +44,11 @@ test: lib ## formatting and lints, contracts, bindings, Rust, documentation
 		&& ! grep -E '^($(TOO_FAT))(-[a-z0-9-]+)? ' <<<"$$t" && ! grep -E '^alloy' <<<"$$t" | grep -vE '^alloy-($(CORE)) ' \
 		|| { echo "dapp must be lean enough for a Cartesi machine, see above" >&2; exit 1; }
 
-audit: lib $(AUDIT)/bulloak/bin/bulloak $(AUDIT)/python/bin/slither ## branching trees, coverage, static analysis
+audit: lib $(AUDIT)/bulloak/bin/bulloak $(AUDIT)/python/bin/slither ## branching trees, coverage, static analysis, long runs
 	$(AUDIT)/bulloak/bin/bulloak check --skip-modifiers $$(find test -name '*.tree')
 	$(call apart,coverage) FORGE=$(FORGE) test/coverage.sh
 	$(call apart,slither) PATH="$$(dirname $(FORGE)):$$PATH" $(AUDIT)/python/bin/slither . --config-file slither.config.json
+	DAPP_INPUTS=10000000 DAPP_KILLS=200 cargo test --release --locked -p dapp --test decoders --test kill
 
 $(AUDIT)/bulloak/bin/bulloak:
 	cargo install bulloak --version 0.9.2 --locked --root $(AUDIT)/bulloak
