@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+mod application;
+pub mod cartesi;
+mod chain;
+mod deploy;
+mod machine;
+mod node;
+mod store;
+pub mod tree;
+
+pub use application::Program;
+pub use chain::{Chain, ChainError};
+pub use deploy::{Contracts, DeployError, deploy, deploy_app};
+pub use machine::{Gone, Machine};
+pub use node::{Config, Event, Node, NodeError};
+pub use store::{
+    Answer, Epoch, EpochStatus, Execution, Filter, Found, Input, InputStatus, Output, Page, Report, Setup, Store,
+    StoreError,
+};

@@ -1,0 +1,319 @@
+//! The node's one loop: read the chain, feed the application, close epochs, claim.
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use alloy::primitives::{Address, B256};
+use tokio::time::sleep;
+
+use crate::application::{Application, Program};
+use crate::chain::{Chain, ChainError};
+use crate::machine::Machine;
+use crate::store::{Answer, EpochStatus, Input, InputStatus, Page, Setup, Store, StoreError};
+
+/// How often the application may end at the same input before the node gives up.
+const MAX_ENDS: u32 = 3;
+
+/// Inputs between two copies of the application's files.
+const INPUTS_PER_COPY: u64 = 1_000;
+
+/// Blocks whose hashes are looked at to find where a reorg began; beyond these all is read again.
+const MAX_REORG: u64 = 10_000;
+
+/// Why the node stops.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// The chain.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The application's process or files.
+    #[error("the application's files in {directory}: {error}")]
+    Files {
+        /// Where.
+        directory: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The application ends at an input again and again.
+    #[error("the application has ended {MAX_ENDS} times at input {input}; the end of {log} tells why")]
+    Ended {
+        /// Which input.
+        input: u64,
+        /// What it says.
+        log: PathBuf,
+    },
+    /// The application answers an input otherwise than before.
+    #[error("the application answers input {0} otherwise than before a reorg; it does not depend on its inputs alone")]
+    Diverged(u64),
+    /// Inputs are missing.
+    #[error("input {found} comes after {expected} inputs; the endpoint leaves out logs")]
+    Gap {
+        /// How many there are.
+        expected: u64,
+        /// Which came.
+        found: u64,
+    },
+}
+
+/// What the node has done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// All blocks up to this one are read.
+    Read {
+        /// The last block.
+        block: u64,
+        /// Inputs in all.
+        n_inputs: u64,
+    },
+    /// An input was processed.
+    Processed {
+        /// Which.
+        input: u64,
+        /// What became of it.
+        status: InputStatus,
+        /// How many outputs it put out.
+        n_outputs: usize,
+        /// How many reports it put out.
+        n_reports: usize,
+    },
+    /// The application ended and was started again.
+    Restarted {
+        /// At which input.
+        input: u64,
+    },
+    /// The chain went another way.
+    Reorganised {
+        /// The last block that stayed.
+        block: u64,
+        /// Inputs that stayed.
+        n_inputs: u64,
+    },
+    /// A claim was submitted.
+    Claimed {
+        /// Which epoch.
+        epoch: u64,
+        /// In which transaction.
+        transaction: B256,
+    },
+    /// The consensus has accepted a claim.
+    Accepted {
+        /// Which epoch.
+        epoch: u64,
+    },
+}
+
+/// What a node serves, and how.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The application's contract.
+    pub app: Address,
+    /// The application.
+    pub program: Program,
+    /// Where the node's database is.
+    pub database: PathBuf,
+    /// Between two looks at the chain.
+    pub pause: Duration,
+}
+
+/// A node at work.
+pub struct Node {
+    chain: Chain,
+    setup: Setup,
+    store: Store,
+    machine: Machine,
+    application: Application,
+    program: Program,
+    pause: Duration,
+    can_claim: bool,
+}
+
+impl Node {
+    /// Opens the database, starts the application, and serves it the rollup HTTP API on a free port.
+    pub async fn start(chain: Chain, config: Config) -> Result<Self, NodeError> {
+        let Config { app, program, database, pause } = config;
+        let setup = chain.setup(app).await?;
+        let store = Store::open(&database)?;
+        store.set_up(&setup)?;
+        let machine = Machine::default();
+        let files = |error| NodeError::Files { directory: program.directory.clone(), error };
+        let application = Application::start(program.clone(), &machine).await.map_err(files)?;
+        let can_claim = chain.can_claim(&setup).await?;
+        Ok(Self { chain, setup, store, machine, application, program, pause, can_claim })
+    }
+
+    /// Where questions to the application go.
+    #[must_use]
+    pub fn machine(&self) -> Machine {
+        self.machine.clone()
+    }
+
+    /// What is served.
+    #[must_use]
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// Whether this node submits claims.
+    #[must_use]
+    pub fn can_claim(&self) -> bool {
+        self.can_claim
+    }
+
+    /// Works until something breaks, and tells each step.
+    pub async fn run(&mut self, mut tell: impl FnMut(Event)) -> Result<Infallible, NodeError> {
+        loop {
+            self.step(&mut tell).await?;
+            tokio::select! {
+                () = sleep(self.pause) => {}
+                ended = self.application.ended() => {
+                    drop(ended);
+                    self.restart(&mut tell).await?;
+                }
+            }
+        }
+    }
+
+    /// Catches up with the chain as it is.
+    pub async fn step(&mut self, mut tell: impl FnMut(Event)) -> Result<(), NodeError> {
+        let head = self.read(&mut tell).await?;
+        while let Some(input) = self.store.next_input()? {
+            self.process(&input, &mut tell).await?;
+        }
+        self.store.close_epochs(head)?;
+        self.claim(&mut tell).await
+    }
+
+    /// Reads the chain up to its head, and gives the head's number.
+    async fn read(&mut self, tell: &mut impl FnMut(Event)) -> Result<u64, NodeError> {
+        let (head, head_hash) = self.chain.head().await?;
+        let read = self.store.blocks(1)?.first().copied();
+        if read == Some((head, head_hash)) {
+            return Ok(head);
+        }
+        let mut next = match read {
+            Some((number, hash)) if self.chain.block_hash(number).await? == Some(hash) => number + 1,
+            Some(_) => self.unwind(tell).await? + 1,
+            None => self.setup.from_block,
+        };
+        while next <= head {
+            let (found, last) = self.chain.found(&self.setup, next, head).await?;
+            // The hash is asked for after the logs: if the chain went another way meanwhile, the next look finds it.
+            let Some(hash) = self.chain.block_hash(last).await? else { return Ok(head) };
+            let expected = self.store.n_inputs()?;
+            for ((input, _), expected) in found.inputs.iter().zip(expected..) {
+                if input.index != expected {
+                    return Err(NodeError::Gap { expected, found: input.index });
+                }
+            }
+            self.store.add_scan(&found, (last, hash))?;
+            let n_inputs = self.store.n_inputs()?;
+            tell(Event::Read { block: last, n_inputs });
+            next = last + 1;
+        }
+        Ok(head)
+    }
+
+    /// Goes back to the last block that is still in the chain, the application too. Gives that block's number.
+    async fn unwind(&mut self, tell: &mut impl FnMut(Event)) -> Result<u64, NodeError> {
+        let mut fork = self.setup.from_block.saturating_sub(1);
+        for (number, hash) in self.store.blocks(MAX_REORG)? {
+            if self.chain.block_hash(number).await? == Some(hash) {
+                fork = number;
+                break;
+            }
+        }
+        let processed = self.store.n_processed()?;
+        let n_inputs = self.store.unwind(fork)?;
+        if processed > n_inputs {
+            let directory = self.program.directory.clone();
+            let had = self.application.put_back(n_inputs, &self.machine).await;
+            let had = had.map_err(|error| NodeError::Files { directory, error })?;
+            for index in had..n_inputs {
+                self.feed_again(index, tell).await?;
+            }
+        }
+        tell(Event::Reorganised { block: fork, n_inputs });
+        Ok(fork)
+    }
+
+    /// Gives the application an input that it had before, and expects the same answer.
+    async fn feed_again(&mut self, index: u64, tell: &mut impl FnMut(Event)) -> Result<(), NodeError> {
+        let input = self.store.input(index)?.ok_or(StoreError::Damaged("an input is missing"))?;
+        let first_output = match index {
+            0 => 0,
+            index => self.store.n_outputs_after(index - 1)?.unwrap_or_default(),
+        };
+        let answer = self.answer(&input, first_output, tell).await?;
+        if self.store.answer(index)? == answer { Ok(()) } else { Err(NodeError::Diverged(index)) }
+    }
+
+    async fn process(&mut self, input: &Input, tell: &mut impl FnMut(Event)) -> Result<(), NodeError> {
+        let answer = self.answer(input, self.store.n_outputs()?, tell).await?;
+        self.store.record(input.index, &answer)?;
+        let Answer { status, outputs, reports } = answer;
+        let (n_outputs, n_reports) = (outputs.len(), reports.len());
+        tell(Event::Processed { input: input.index, status, n_outputs, n_reports });
+        if (input.index + 1).is_multiple_of(INPUTS_PER_COPY) {
+            let directory = self.program.directory.clone();
+            self.application.copy(input.index + 1).map_err(|error| NodeError::Files { directory, error })?;
+        }
+        Ok(())
+    }
+
+    /// The application's answer to an input, however often it has to be started for that.
+    async fn answer(
+        &mut self,
+        input: &Input,
+        first_output: u64,
+        tell: &mut impl FnMut(Event),
+    ) -> Result<Answer, NodeError> {
+        for _ in 0..MAX_ENDS {
+            let answered = tokio::select! {
+                answer = self.machine.advance(&input.raw, first_output) => answer.ok(),
+                ended = self.application.ended() => { drop(ended); None }
+            };
+            match answered {
+                Some(answer) => return Ok(answer),
+                None => self.restart(tell).await?,
+            }
+        }
+        Err(NodeError::Ended { input: input.index, log: self.program.log() })
+    }
+
+    /// Starts the application again, which has ended or ends now.
+    async fn restart(&mut self, tell: &mut impl FnMut(Event)) -> Result<(), NodeError> {
+        let directory = self.program.directory.clone();
+        let files = |error| NodeError::Files { directory, error };
+        self.application.restart(&self.machine).await.map_err(files)?;
+        tell(Event::Restarted { input: self.store.n_processed()? });
+        Ok(())
+    }
+
+    /// Submits what is to be claimed, in order, and sees what is accepted.
+    async fn claim(&mut self, tell: &mut impl FnMut(Event)) -> Result<(), NodeError> {
+        let page = Page { limit: u64::from(u32::MAX), offset: 0 };
+        for status in [EpochStatus::Submitted, EpochStatus::Computed] {
+            for epoch in self.store.epochs(Some(status), page)?.0 {
+                let root = epoch.outputs_root.ok_or(StoreError::Damaged("a computed epoch has no root"))?;
+                let mut is_accepted = self.chain.is_accepted(&self.setup, root).await?;
+                if !is_accepted && status == EpochStatus::Computed && self.can_claim {
+                    let transaction = self.chain.claim(&self.setup, epoch.index, root).await?;
+                    self.store.note_claim(epoch.index, EpochStatus::Submitted, Some(transaction))?;
+                    tell(Event::Claimed { epoch: epoch.index, transaction });
+                    is_accepted = self.chain.is_accepted(&self.setup, root).await?;
+                }
+                if is_accepted {
+                    self.store.note_claim(epoch.index, EpochStatus::Accepted, None)?;
+                    tell(Event::Accepted { epoch: epoch.index });
+                }
+            }
+        }
+        Ok(())
+    }
+}
