@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IStreamInbox} from "../../../contracts/interfaces/IStreamInbox.sol";
+import {BlockClock, TimestampClock} from "../../StreamingTest.sol";
+import {ForwardTest} from "../ForwardTest.sol";
+
+abstract contract InboxClaimTest is ForwardTest {
+    IStreamInbox internal opened;
+
+    function setUp() public override {
+        super.setUp();
+        opened = IStreamInbox(payable(portal.openInbox(app, bob)));
+        setTime(START + 20 * INTERVAL);
+        vm.mockCallRevert(address(token), abi.encodeWithSelector(token.transfer.selector), "");
+        vm.prank(alice);
+        streaming.redeem(streamId);
+        vm.clearMockedCalls();
+    }
+
+    function test_RevertWhen_CallerNotStreamPortal() external {
+        address[4] memory callers = [alice, bob, app, inbox];
+        for (uint256 i = 0; i < callers.length; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(IStreamInbox.CallerNotPortal.selector, callers[i], portal));
+            vm.prank(callers[i]);
+            opened.claim(streaming, address(token));
+        }
+        assertEq(streaming.creditOf(address(token), inbox), 20 * PAYMENT);
+    }
+
+    function test_WhenCallerStreamPortal() external {
+        vm.prank(address(portal));
+        opened.claim(streaming, address(token));
+        assertEq(token.balanceOf(address(portal)), 20 * PAYMENT);
+        assertEq(streaming.creditOf(address(token), inbox), 0);
+    }
+}
+
+contract BlockInboxClaimTest is InboxClaimTest, BlockClock {}
+
+contract TimestampInboxClaimTest is InboxClaimTest, TimestampClock {}
