@@ -39,6 +39,8 @@ pub struct Deployment {
     pub safe_erc20_transfer: Address,
     /// Tells an application of v1 its address.
     pub dapp_address_relay: Address,
+    /// Deposits for those who call it, or for whom they name; the first 20 bytes of its data say for whom.
+    pub stream_portal: Option<Address>,
 }
 
 impl Default for Deployment {
@@ -60,6 +62,7 @@ impl Default for Deployment {
             },
             safe_erc20_transfer: address!("0xb7C2bcAA4437425cfcE9d233bFf15EF461273D63"),
             dapp_address_relay: address!("0xF5DE34d6BbC0446E2a45719E718efEbaaE179daE"),
+            stream_portal: None,
         }
     }
 }
@@ -153,7 +156,23 @@ impl Deployment {
             _ if sender == self.dapp_address_relay && generation == Generation::V1 => packed.app_address(),
             _ => return None,
         };
-        Some(deposit.unwrap_or(Deposit::Unreadable))
+        Some(self.forwarded(deposit.unwrap_or(Deposit::Unreadable)))
+    }
+
+    /// A deposit by StreamPortal is the account's that it names. Nobody else can be that depositor, and StreamPortal names
+    /// another account than its caller only where no call follows.
+    fn forwarded(&self, deposit: Deposit) -> Deposit {
+        match deposit {
+            Deposit::Fungible { token, depositor, amount, exec } if Some(depositor) == self.stream_portal => {
+                match exec.split_first_chunk::<20>() {
+                    Some((account, call)) => {
+                        Deposit::Fungible { token, depositor: account.into(), amount, exec: call.to_vec() }
+                    }
+                    None => Deposit::Fungible { token, depositor, amount, exec },
+                }
+            }
+            other => other,
+        }
     }
 }
 
@@ -317,6 +336,28 @@ mod tests {
             check(generation, portals(generation).ether, ether, fungible(Address::ZERO, &[]));
             check(generation, portals(generation).ether, &format!("{ether}7b"), fungible(Address::ZERO, b"{"));
         }
+    }
+
+    #[test]
+    fn what_stream_portal_deposits_is_the_accounts_that_it_names() {
+        let bob = address!("0x70997970C51812dc3A010C7d01b50e0d17dc79C8");
+        let read = |stream_portal, exec: &str| {
+            let deployment = Deployment { stream_portal, ..Deployment::default() };
+            let msg_sender = deployment.v2.erc20;
+            let metadata = Metadata { generation: V2, app_contract: None, msg_sender, time: 1, input_index: 0 };
+            let payload = hex::decode(format!("{PACKED}{exec}")).unwrap();
+            deployment.deposit(&metadata, &payload).unwrap()
+        };
+        let of_bob =
+            |exec: &[u8]| Deposit::Fungible { token: TOKEN, depositor: bob, amount: AMOUNT, exec: exec.to_vec() };
+        let named = hex::encode(bob);
+        assert_eq!(read(Some(ALICE), &named), of_bob(&[]));
+        assert_eq!(read(Some(ALICE), &format!("{named}c0ffee")), of_bob(&[0xc0, 0xff, 0xee]));
+        // Nobody else names accounts.
+        let as_is = fungible(TOKEN, bob.as_slice());
+        assert_eq!(read(Some(bob), &named), as_is);
+        assert_eq!(read(None, &named), as_is);
+        assert_eq!(read(Some(ALICE), &named[2..]), fungible(TOKEN, &bob[1..]));
     }
 
     #[test]

@@ -71,6 +71,8 @@ struct DeploymentArgs {
     erc1155_batch_portal: Option<Address>,
     #[arg(long, env = "SAFE_ERC20_TRANSFER", value_name = "ADDRESS", help = "SafeERC20Transfer")]
     safe_erc20_transfer: Option<Address>,
+    #[arg(long, env = "STREAM_PORTAL", value_name = "ADDRESS", help = "StreamPortal; without it there is none")]
+    stream_portal: Option<Address>,
 }
 
 impl DeploymentArgs {
@@ -85,6 +87,7 @@ impl DeploymentArgs {
                 erc1155_single: self.erc1155_single_portal.unwrap_or(erc1155_single),
                 erc1155_batch: self.erc1155_batch_portal.unwrap_or(erc1155_batch),
             },
+            stream_portal: self.stream_portal,
             safe_erc20_transfer: self.safe_erc20_transfer.unwrap_or(published.safe_erc20_transfer),
             ..published
         }
