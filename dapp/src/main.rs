@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use alloy_primitives::Address;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use dapp::deposit::{Deployment, Portals};
 use dapp::rollup::Rollup;
 use dapp::{App, Durability, Integrity, Store};
@@ -48,11 +48,21 @@ struct Run {
     /// The rollup's HTTP API
     #[arg(long, env = "ROLLUP_HTTP_SERVER_URL", default_value = "http://127.0.0.1:5004")]
     url: String,
-    /// Inside a Cartesi machine: the machine's snapshots keep the state, so the disk need not
-    #[arg(long, env = "STREAMABLE_TOKEN_IN_MACHINE")]
-    in_machine: bool,
+    /// Who keeps what has been committed
+    #[arg(long, env = "STREAMABLE_TOKEN_DURABILITY", value_enum, default_value_t = Keeper::Disk)]
+    durability: Keeper,
     #[command(flatten)]
     deployment: DeploymentArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Keeper {
+    /// The disk, at each input: nothing is lost when the power goes
+    Disk,
+    /// The system: nothing is lost by a kill; after a power cut put back a copy
+    System,
+    /// The Cartesi machine around the program, by its snapshots
+    Machine,
 }
 
 /// Addresses that differ from the published deployment of Cartesi's contracts.
@@ -106,8 +116,12 @@ fn main() -> ExitCode {
 
 fn run(Cli { database, command }: Cli) -> Result<()> {
     match command {
-        Command::Run(Run { url, in_machine, deployment }) => {
-            let durability = if in_machine { Durability::Machine } else { Durability::Disk };
+        Command::Run(Run { url, durability, deployment }) => {
+            let durability = match durability {
+                Keeper::Disk => Durability::Disk,
+                Keeper::System => Durability::System,
+                Keeper::Machine => Durability::Machine,
+            };
             let mut app = App::new(open(&database, durability)?, deployment.resolve());
             eprintln!("streamable-token serves {url} from {}", database.display());
             match Rollup::at(&url).serve(&mut app)? {}

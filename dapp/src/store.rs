@@ -25,6 +25,9 @@ const CACHE_KIB: i64 = 64 * 1024;
 pub enum Durability {
     /// The disk: a write-ahead log, synchronised at each commit.
     Disk,
+    /// The system around the process: a write-ahead log that is not synchronised. A kill loses nothing; when the power
+    /// goes, the last inputs may be gone, and whoever feeds the program has to put back a copy that it knows to be whole.
+    System,
     /// The machine around the program: its snapshots and reverts cover the whole drive, so the journal is for our own
     /// roll-backs and stays in memory.
     Machine,
@@ -55,6 +58,7 @@ impl Store {
         connection.set_prepared_statement_cache_capacity(64);
         let (journal, synchronous) = match durability {
             Durability::Disk => ("WAL", "FULL"),
+            Durability::System => ("WAL", "NORMAL"),
             Durability::Machine => ("MEMORY", "OFF"),
         };
         connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
