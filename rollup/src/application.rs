@@ -5,7 +5,9 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::time::SystemTime;
 
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
@@ -90,7 +92,10 @@ impl Application {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let child = program.spawn(&format!("http://{}", listener.local_addr()?))?;
         let router = machine.router();
-        let api = tokio::spawn(async move { axum::serve(listener, router).await });
+        let api =
+            tokio::spawn(
+                async move { axum::serve(listener.tap_io(|stream| drop(stream.set_nodelay(true))), router).await },
+            );
         Ok(Self { program, child, api })
     }
 
@@ -160,6 +165,12 @@ impl Drop for Application {
     }
 }
 
+/// Which start of the system this is, where the system tells; elsewhere each asking is another.
+pub(crate) fn boot() -> String {
+    let told = fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    told.unwrap_or_else(|_| format!("{:?} {}", SystemTime::now(), std::process::id()))
+}
+
 fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
@@ -168,7 +179,9 @@ fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
         if entry.file_type()?.is_dir() {
             copy_all(&entry.path(), &place)?;
         } else {
-            fs::copy(entry.path(), place)?;
+            fs::copy(entry.path(), &place)?;
+            // A copy outlives a power cut, the files that the application works on need not.
+            File::open(place)?.sync_all()?;
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use std::time::Duration;
 use alloy::primitives::{Address, B256};
 use tokio::time::sleep;
 
-use crate::application::{Application, Program};
+use crate::application::{Application, Program, boot};
 use crate::chain::{Chain, ChainError};
 use crate::machine::Machine;
 use crate::store::{Answer, EpochStatus, Input, InputStatus, Page, Setup, Store, StoreError};
@@ -144,7 +144,12 @@ impl Node {
         let files = |error| NodeError::Files { directory: program.directory.clone(), error };
         let application = Application::start(program.clone(), &machine).await.map_err(files)?;
         let can_claim = chain.can_claim(&setup).await?;
-        Ok(Self { chain, setup, store, machine, application, program, pause, can_claim })
+        let mut node = Self { chain, setup, store, machine, application, program, pause, can_claim };
+        // After a power cut the application's files may lack what the node knows they had.
+        if node.store.note_boot(&boot())? {
+            node.put_back(node.store.n_processed()?, &mut drop).await?;
+        }
+        Ok(node)
     }
 
     /// Where questions to the application go.
@@ -231,15 +236,20 @@ impl Node {
         let processed = self.store.n_processed()?;
         let n_inputs = self.store.unwind(fork)?;
         if processed > n_inputs {
-            let directory = self.program.directory.clone();
-            let had = self.application.put_back(n_inputs, &self.machine).await;
-            let had = had.map_err(|error| NodeError::Files { directory, error })?;
-            for index in had..n_inputs {
-                self.feed_again(index, tell).await?;
-            }
+            self.put_back(n_inputs, tell).await?;
         }
         tell(Event::Reorganised { block: fork, n_inputs });
         Ok(fork)
+    }
+
+    /// Takes the application back to what it was after `n_inputs`.
+    async fn put_back(&mut self, n_inputs: u64, tell: &mut impl FnMut(Event)) -> Result<(), NodeError> {
+        let directory = self.program.directory.clone();
+        let had = self.application.put_back(n_inputs, &self.machine).await;
+        for index in had.map_err(|error| NodeError::Files { directory, error })?..n_inputs {
+            self.feed_again(index, tell).await?;
+        }
+        Ok(())
     }
 
     /// Gives the application an input that it had before, and expects the same answer.

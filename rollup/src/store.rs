@@ -281,6 +281,14 @@ impl Store {
         }
     }
 
+    /// Notes on which start of the system the application runs, and tells whether it ran on another before.
+    pub fn note_boot(&self, name: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT name FROM boot WHERE id = 0";
+        let before: Option<String> = self.connection.query_row(sql, [], |row| row.get(0)).optional()?;
+        self.connection.execute("REPLACE INTO boot (id, name) VALUES (0, ?1)", [name])?;
+        Ok(before.is_some_and(|before| before != name))
+    }
+
     /// What is served, `None` before it is set.
     pub fn setup(&self) -> Result<Option<Setup>, StoreError> {
         let setup = self.connection.query_row(

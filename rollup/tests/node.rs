@@ -100,6 +100,23 @@ async fn a_node_that_is_killed_goes_on_where_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn after_a_power_cut_the_application_gets_its_inputs_again() {
+    let world = World::start("power").await;
+    world.deposit_ether(0, 1_000, stream(user(1).address(), 600, 100).as_bytes()).await;
+    let mut node = world.node().await;
+    step(&mut node).await;
+    let before = ask(&node, "solvency/ether").await;
+    drop(node);
+    std::fs::remove_dir_all(world.directory.join("application")).unwrap();
+    let database = rusqlite::Connection::open(world.database()).unwrap();
+    database.execute("UPDATE boot SET name = 'the start before'", []).unwrap();
+    drop(database);
+    let node = world.node().await;
+    assert_eq!(ask(&node, "solvency/ether").await, before);
+    assert!(before.contains("\"supply\":\"1000\""), "{before}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reorg_takes_the_application_back() {
     let world = World::start("reorg").await;
     let mut node = world.node().await;

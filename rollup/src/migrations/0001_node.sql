@@ -10,6 +10,12 @@ CREATE TABLE setup (
     from_block INTEGER NOT NULL
 ) STRICT;
 
+-- When the system was started that the application last ran on. After a power cut it is another.
+CREATE TABLE boot (
+    id INTEGER PRIMARY KEY CHECK (id = 0),
+    name TEXT NOT NULL
+) STRICT;
+
 -- Blocks whose hashes tell whether the chain is still the one that was read: those with inputs, and the last of each scan.
 CREATE TABLE block (
     number INTEGER PRIMARY KEY,

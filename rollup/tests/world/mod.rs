@@ -86,7 +86,7 @@ impl World {
         let chain = Chain::at(self.anvil.url().parse().unwrap(), Some(user(0)));
         let program = Program {
             command: vec![streamable_token().into(), "run".into()],
-            variables: Vec::new(),
+            variables: vec![("STREAMABLE_TOKEN_DURABILITY".into(), "system".into())],
             directory: self.directory.clone(),
         };
         let (database, pause) = (self.database(), Duration::from_millis(50));
