@@ -21,6 +21,9 @@ const ARTIFACTS = {
     source: "contracts/TimestampMoneyStreaming.sol",
     fields: ["bytecode", "deployedBytecode"],
   },
+  // From the contract, as MoneyStreaming: it alone lists the errors of its libraries. Cartesi's portals, which are
+  // constructor arguments, come after the bytecode.
+  StreamPortal: { source: "contracts/StreamPortal.sol", fields: ["abi", "bytecode"] },
   IERC20Metadata: {
     source: "lib/node_modules/@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol",
     fields: ["abi"],

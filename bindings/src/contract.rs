@@ -12,6 +12,7 @@ macro_rules! bind {
 }
 
 bind!(IMoneyStreaming, "MoneyStreaming.json");
+bind!(IStreamPortal, "StreamPortal.json");
 bind!(IERC20, "IERC20Metadata.json");
 bind!(DemoToken, "DemoToken.json");
 bind!(BlockMoneyStreaming, "BlockMoneyStreaming.json");

@@ -1,13 +1,19 @@
 //! Where the contracts are: at the addresses that CREATE2 gives them, the same on every chain.
 
-use alloy::primitives::{Address, B256, Bytes, address};
+use alloy::{
+    primitives::{Address, B256, Bytes, address},
+    sol_types::SolConstructor,
+};
 
-use crate::contract::{BlockMoneyStreaming, TimestampMoneyStreaming};
+use crate::{
+    cartesi::{ERC20_PORTAL, ETHER_PORTAL},
+    contract::{BlockMoneyStreaming, IStreamPortal, TimestampMoneyStreaming},
+};
 
 /// The deterministic deployment proxy, which most chains have. Called with a salt and creation code, it deploys.
 pub const DETERMINISTIC_PROXY: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
 
-/// The salt that both contracts are deployed with.
+/// The salt that all contracts are deployed with.
 pub const SALT: B256 = B256::ZERO;
 
 /// The clock that tells a contract's time.
@@ -61,6 +67,22 @@ impl Clock {
 /// The contract's address, if it was deployed through [`DETERMINISTIC_PROXY`] with [`SALT`].
 pub fn create2_address(clock: Clock) -> Address {
     DETERMINISTIC_PROXY.create2_from_code(SALT, clock.creation_code())
+}
+
+/// The code that deploys StreamPortal in front of Cartesi's portals.
+pub fn portal_creation_code() -> Bytes {
+    let arguments = IStreamPortal::constructorCall { erc20Portal_: ERC20_PORTAL, etherPortal_: ETHER_PORTAL };
+    [IStreamPortal::BYTECODE.as_ref(), &arguments.abi_encode()].concat().into()
+}
+
+/// What a transaction to [`DETERMINISTIC_PROXY`] carries to deploy StreamPortal. Cartesi's portals need not be there.
+pub fn portal_deployment_input() -> Bytes {
+    [SALT.as_slice(), &portal_creation_code()].concat().into()
+}
+
+/// The address of StreamPortal, if it was deployed through [`DETERMINISTIC_PROXY`] with [`SALT`].
+pub fn portal_address() -> Address {
+    DETERMINISTIC_PROXY.create2_from_code(SALT, portal_creation_code())
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 #![doc = include_str!("../README.md")]
 
-pub use contract::{CommonToken, DemoToken, IERC20, IMoneyStreaming};
-pub use deployment::{Clock, DETERMINISTIC_PROXY, SALT, create2_address};
+pub use contract::{CommonToken, DemoToken, IERC20, IMoneyStreaming, IStreamPortal};
+pub use deployment::{
+    Clock, DETERMINISTIC_PROXY, SALT, create2_address, portal_address, portal_creation_code, portal_deployment_input,
+};
 pub use revert::Revert;
 
 /// ERC-165 id of ERC-1620: the seven functions of the standard.
 pub const ERC1620_INTERFACE_ID: [u8; 4] = [0x56, 0x61, 0x5d, 0x9f];
 
+pub mod cartesi;
 mod contract;
 mod deployment;
 mod revert;

@@ -8,13 +8,22 @@ use alloy::{
     sol_types::{Panic, PanicKind, Revert as Message, SolError, SolInterface},
 };
 
-use crate::contract::{CommonToken::CommonTokenErrors, IMoneyStreaming::IMoneyStreamingErrors};
+use crate::{
+    cartesi::Cartesi::CartesiErrors,
+    contract::{
+        CommonToken::CommonTokenErrors, IMoneyStreaming::IMoneyStreamingErrors, IStreamPortal::IStreamPortalErrors,
+    },
+};
 
 /// The bytes that a reverted call returns, decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revert {
     /// An error of the contract or of the OpenZeppelin libraries that it calls.
     Streaming(IMoneyStreamingErrors),
+    /// An error of StreamPortal that the stream contract does not have.
+    Portal(IStreamPortalErrors),
+    /// An error of Cartesi's contracts.
+    Cartesi(CartesiErrors),
     /// An error that a token gives, and that the contract passes on.
     Token(CommonTokenErrors),
     /// `Error(string)`: the text of a `require`.
@@ -35,6 +44,8 @@ impl Revert {
         }
         IMoneyStreamingErrors::abi_decode_validate(answer)
             .map(Self::Streaming)
+            .or_else(|_| IStreamPortalErrors::abi_decode_validate(answer).map(Self::Portal))
+            .or_else(|_| CartesiErrors::abi_decode_validate(answer).map(Self::Cartesi))
             .or_else(|_| CommonTokenErrors::abi_decode_validate(answer).map(Self::Token))
             .or_else(|_| Message::abi_decode_validate(answer).map(|message| Self::Message(message.reason)))
             .or_else(|_| Panic::abi_decode_validate(answer).map(|panic| Self::Panic(panic.kind(), panic.code)))
@@ -45,6 +56,8 @@ impl Revert {
     pub fn name(&self) -> Option<&'static str> {
         match self {
             Self::Streaming(error) => IMoneyStreamingErrors::name_by_selector(error.selector()),
+            Self::Portal(error) => IStreamPortalErrors::name_by_selector(error.selector()),
+            Self::Cartesi(error) => CartesiErrors::name_by_selector(error.selector()),
             Self::Token(error) => CommonTokenErrors::name_by_selector(error.selector()),
             Self::Message(_) => Some("Error"),
             Self::Panic(..) => Some("Panic"),
@@ -59,6 +72,12 @@ impl fmt::Display for Revert {
         match self {
             Self::Streaming(error) => {
                 write_call(f, IMoneyStreamingErrors::signature_by_selector(error.selector()), &error.abi_encode())
+            }
+            Self::Portal(error) => {
+                write_call(f, IStreamPortalErrors::signature_by_selector(error.selector()), &error.abi_encode())
+            }
+            Self::Cartesi(error) => {
+                write_call(f, CartesiErrors::signature_by_selector(error.selector()), &error.abi_encode())
             }
             Self::Token(error) => {
                 write_call(f, CommonTokenErrors::signature_by_selector(error.selector()), &error.abi_encode())
@@ -75,7 +94,8 @@ impl fmt::Display for Revert {
     }
 }
 
-/// All known errors have arguments of one word each, so that the words after the selector are the arguments.
+/// All known errors have arguments of one word each, or one of bytes and no other, which are passed over; so the words
+/// after the selector are the arguments.
 fn write_call(f: &mut fmt::Formatter<'_>, signature: Option<&str>, encoded: &[u8]) -> fmt::Result {
     let signature = signature.expect("an error's own selector has a signature");
     let (name, kinds) = signature.split_once('(').expect("a signature has a bracket");
@@ -88,6 +108,7 @@ fn write_call(f: &mut fmt::Formatter<'_>, signature: Option<&str>, encoded: &[u8
         match kind {
             "address" => write!(f, "{}", Address::from_word(word))?,
             "uint256" => write!(f, "{}", U256::from_be_bytes(word.0))?,
+            "bytes" => f.write_str("…")?,
             _ => write!(f, "{word}")?,
         }
     }
@@ -97,7 +118,10 @@ fn write_call(f: &mut fmt::Formatter<'_>, signature: Option<&str>, encoded: &[u8
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::IMoneyStreaming;
+    use crate::{
+        cartesi::Cartesi,
+        contract::{IMoneyStreaming, IStreamPortal},
+    };
     use alloy::primitives::{address, hex};
 
     #[track_caller]
@@ -129,6 +153,20 @@ mod tests {
         check(&hex!("d6bda275"), Some("FailedCall"), "FailedCall()");
         let error = IMoneyStreaming::AddressEmptyCode { target: WHO };
         check(&error.abi_encode(), Some("AddressEmptyCode"), &format!("AddressEmptyCode({WHO})"));
+    }
+
+    #[test]
+    fn errors_of_the_portal_and_of_cartesi_are_named() {
+        let error = IStreamPortal::OrdersExceedDeposit { total: U256::from(9), amount: U256::from(8) };
+        check(&error.abi_encode(), Some("OrdersExceedDeposit"), "OrdersExceedDeposit(9, 8)");
+        let error = Cartesi::InputTooLarge {
+            appContract: WHO,
+            inputLength: U256::from(65_540),
+            maxInputLength: U256::from(65_536),
+        };
+        check(&error.abi_encode(), Some("InputTooLarge"), &format!("InputTooLarge({WHO}, 65540, 65536)"));
+        let error = Cartesi::OutputNotReexecutable { output: vec![1; 100].into() };
+        check(&error.abi_encode(), Some("OutputNotReexecutable"), "OutputNotReexecutable(…)");
     }
 
     #[test]
@@ -177,8 +215,17 @@ mod tests {
     /// What `write_call` relies on.
     #[test]
     fn arguments_are_one_word_each() {
-        for signature in [IMoneyStreamingErrors::SIGNATURES, CommonTokenErrors::SIGNATURES].concat() {
+        let signatures = [
+            IMoneyStreamingErrors::SIGNATURES,
+            IStreamPortalErrors::SIGNATURES,
+            CartesiErrors::SIGNATURES,
+            CommonTokenErrors::SIGNATURES,
+        ];
+        for signature in signatures.concat() {
             let kinds = signature.split_once('(').unwrap().1.trim_end_matches(')');
+            if kinds == "bytes" {
+                continue;
+            }
             for kind in kinds.split(',').filter(|kind| !kind.is_empty()) {
                 assert!(["address", "uint256", "bytes32"].contains(&kind), "{signature}");
             }
