@@ -2,30 +2,9 @@
 
 use alloy::primitives::{Address, address};
 use alloy::sol;
+pub use bindings::cartesi::{DataAvailability, Inputs, Outputs};
 
 sol! {
-    /// How the machine is told an input.
-    interface Inputs {
-        /// The whole of it.
-        function EvmAdvance(uint256 chainId, address appContract, address msgSender, uint256 blockNumber, uint256 blockTimestamp, uint256 prevRandao, uint256 index, bytes payload) external;
-    }
-
-    /// How outputs lie in the tree.
-    interface Outputs {
-        /// A call that the application's contract makes.
-        function Voucher(address destination, uint256 value, bytes payload) external;
-        /// Code that the application's contract runs as its own.
-        function DelegateCallVoucher(address destination, bytes payload) external;
-        /// A fact.
-        function Notice(bytes payload) external;
-    }
-
-    /// Where inputs are.
-    interface DataAvailability {
-        /// In this box.
-        function InputBox(address inputBox) external;
-    }
-
     /// The order of inputs.
     #[sol(rpc)]
     interface IInputBox {

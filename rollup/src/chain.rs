@@ -95,7 +95,7 @@ impl Chain {
     }
 
     /// Makes a contract by the deterministic deployment proxy, unless it is there. Its address follows from its code.
-    pub(crate) async fn deploy(&self, creation_code: &[u8]) -> Result<Address, ChainError> {
+    pub async fn deploy(&self, creation_code: &[u8]) -> Result<Address, ChainError> {
         let address = PROXY.create2_from_code(B256::ZERO, creation_code);
         if !self.has_code(address).await? {
             let input = [B256::ZERO.as_slice(), creation_code].concat();

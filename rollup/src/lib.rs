@@ -6,6 +6,7 @@ mod chain;
 mod deploy;
 mod machine;
 mod node;
+pub mod rpc;
 mod store;
 pub mod tree;
 
@@ -15,6 +16,5 @@ pub use deploy::{Contracts, DeployError, deploy, deploy_app};
 pub use machine::{Gone, Machine};
 pub use node::{Config, Event, Node, NodeError};
 pub use store::{
-    Answer, Epoch, EpochStatus, Execution, Filter, Found, Input, InputStatus, Output, Page, Report, Setup, Store,
-    StoreError,
+    Answer, Epoch, EpochStatus, Execution, Found, Input, InputStatus, Output, Page, Report, Setup, Store, StoreError,
 };

@@ -18,6 +18,9 @@ const MAX_ENDS: u32 = 3;
 /// Inputs between two copies of the application's files.
 const INPUTS_PER_COPY: u64 = 1_000;
 
+/// Inputs that are read from the database at once.
+const INPUTS_AT_ONCE: u64 = 256;
+
 /// Blocks whose hashes are looked at to find where a reorg began; beyond these all is read again.
 const MAX_REORG: u64 = 10_000;
 
@@ -187,8 +190,15 @@ impl Node {
     /// Catches up with the chain as it is.
     pub async fn step(&mut self, mut tell: impl FnMut(Event)) -> Result<(), NodeError> {
         let head = self.read(&mut tell).await?;
-        while let Some(input) = self.store.next_input()? {
-            self.process(&input, &mut tell).await?;
+        loop {
+            let inputs = self.store.unprocessed(INPUTS_AT_ONCE)?;
+            let mut n_outputs = self.store.n_outputs()?;
+            for input in &inputs {
+                n_outputs += self.process(input, n_outputs, &mut tell).await?;
+            }
+            if inputs.is_empty() {
+                break;
+            }
         }
         self.store.close_epochs(head)?;
         self.claim(&mut tell).await
@@ -263,8 +273,15 @@ impl Node {
         if self.store.answer(index)? == answer { Ok(()) } else { Err(NodeError::Diverged(index)) }
     }
 
-    async fn process(&mut self, input: &Input, tell: &mut impl FnMut(Event)) -> Result<(), NodeError> {
-        let answer = self.answer(input, self.store.n_outputs()?, tell).await?;
+    /// Has an input answered, whose first output will be at `first_output`, and records the answer. Gives the number of
+    /// its outputs.
+    async fn process(
+        &mut self,
+        input: &Input,
+        first_output: u64,
+        tell: &mut impl FnMut(Event),
+    ) -> Result<u64, NodeError> {
+        let answer = self.answer(input, first_output, tell).await?;
         self.store.record(input.index, &answer)?;
         let Answer { status, outputs, reports } = answer;
         let (n_outputs, n_reports) = (outputs.len(), reports.len());
@@ -273,7 +290,7 @@ impl Node {
             let directory = self.program.directory.clone();
             self.application.copy(input.index + 1).map_err(|error| NodeError::Files { directory, error })?;
         }
-        Ok(())
+        Ok(n_outputs as u64)
     }
 
     /// The application's answer to an input, however often it has to be started for that.

@@ -92,3 +92,112 @@ fn parent(left: B256, right: B256) -> B256 {
     hasher.update(right);
     hasher.finalize()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::convert::Infallible;
+    use std::iter;
+
+    use alloy::primitives::{b256, keccak256};
+
+    use super::*;
+
+    /// Nodes in memory; one that was never kept is asked for in vain.
+    #[derive(Default)]
+    struct InMemory(HashMap<(usize, u64), B256>);
+
+    impl Nodes for InMemory {
+        type Error = Infallible;
+
+        fn node(&self, level: usize, position: u64) -> Result<B256, Infallible> {
+            Ok(self.0[&(level, position)])
+        }
+    }
+
+    fn leaf(position: u64) -> B256 {
+        keccak256(position.to_be_bytes())
+    }
+
+    /// What is above nothing, level by level.
+    fn nothing() -> Vec<B256> {
+        iter::successors(Some(B256::ZERO), |node| Some(parent(*node, *node))).take(HEIGHT).collect()
+    }
+
+    /// All levels of the tree of the first `count` leaves, each up to its last node that is above one of them.
+    fn plain(count: u64, nothing: &[B256]) -> Vec<Vec<B256>> {
+        let mut levels = vec![(0..count).map(leaf).collect::<Vec<_>>()];
+        for (level, nothing) in nothing.iter().enumerate() {
+            let nodes = levels[level].chunks(2).map(|pair| parent(pair[0], *pair.get(1).unwrap_or(nothing))).collect();
+            levels.push(nodes);
+        }
+        levels
+    }
+
+    fn kept(count: u64) -> InMemory {
+        let mut nodes = InMemory::default();
+        for position in 0..count {
+            let mut complete = Vec::new();
+            append(&nodes, position, leaf(position), |level, position, hash| {
+                complete.push(((level, position), hash));
+                Ok(())
+            })
+            .unwrap();
+            nodes.0.extend(complete);
+        }
+        nodes
+    }
+
+    #[test]
+    fn the_root_of_nothing_is_cartesis() {
+        let expected = b256!("0a162946e56158bac0673e6dd3bdfdc1e4a0e7744a120fdb640050c8d7abe1c6");
+        assert_eq!(root(&InMemory::default(), 0).unwrap(), expected);
+    }
+
+    #[test]
+    fn every_earlier_size_has_the_root_and_the_proofs_of_the_whole_tree() {
+        const LEAVES: u64 = 70;
+        let (nodes, nothing) = (kept(LEAVES), nothing());
+        for count in 1..=LEAVES {
+            let levels = plain(count, &nothing);
+            let expected = levels[HEIGHT][0];
+            assert_eq!(root(&nodes, count).unwrap(), expected, "{count} leaves");
+            for position in 0..count {
+                let found = siblings(&nodes, position, count).unwrap();
+                let place = usize::try_from(position).unwrap();
+                for (level, found) in found.iter().enumerate() {
+                    let sibling = levels[level].get((place >> level) ^ 1).unwrap_or(&nothing[level]);
+                    assert_eq!(found, sibling, "level {level} for {position} of {count}");
+                }
+                if position % 8 == 0 || position + 1 == count {
+                    assert_eq!(root_from(leaf(position), position, &found), expected, "{position} of {count}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_tree_keeps_what_is_above_existing_leaves_alone() {
+        for count in [1, 2, 3, 64, 70] {
+            let nodes = kept(count);
+            let levels = plain(count, &nothing());
+            let whole = |level: usize, position: u64| (u128::from(position) + 1) << level <= u128::from(count);
+            let expected = levels.iter().enumerate().flat_map(|(level, nodes)| {
+                (0..)
+                    .zip(nodes)
+                    .filter(move |(position, _)| whole(level, *position))
+                    .map(move |(position, hash)| ((level, position), *hash))
+            });
+            assert_eq!(nodes.0, expected.collect(), "{count} leaves");
+        }
+    }
+
+    #[test]
+    fn a_proof_is_for_one_leaf_at_one_place() {
+        let nodes = kept(5);
+        let (proof, expected) = (siblings(&nodes, 4, 5).unwrap(), root(&nodes, 5).unwrap());
+        assert_ne!(root_from(leaf(3), 4, &proof), expected);
+        assert_ne!(root_from(leaf(4), 3, &proof), expected);
+        assert_ne!(root_from(leaf(4), 4, &siblings(&nodes, 3, 5).unwrap()), expected);
+    }
+}

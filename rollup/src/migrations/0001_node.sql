@@ -46,6 +46,8 @@ CREATE TABLE input (
 
 CREATE INDEX input_by_epoch ON input (epoch);
 CREATE INDEX input_by_sender ON input (sender);
+-- Inputs are processed in order, so the first of these tells how many are.
+CREATE INDEX input_unprocessed ON input (id) WHERE n_outputs IS NULL;
 
 CREATE TABLE output (
     id INTEGER PRIMARY KEY,

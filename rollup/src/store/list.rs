@@ -59,10 +59,8 @@ impl Store {
 
     /// Runs `read` on the database as it is at one moment, whatever is written meanwhile.
     pub(crate) fn at_one_moment<T>(&self, read: impl FnOnce(&Self) -> T) -> Result<T, StoreError> {
-        let moment = self.connection.unchecked_transaction()?;
-        let found = read(self);
-        moment.finish()?;
-        Ok(found)
+        let _moment = self.connection.unchecked_transaction()?;
+        Ok(read(self))
     }
 
     /// Gives epochs to `each`, and returns how many there are without the limits of a page.
@@ -74,7 +72,7 @@ impl Store {
         let names = |statuses: &Vec<EpochStatus>| one_of(statuses.iter().map(|status| status.name()));
         let mut conditions = Conditions::of_indexes("epoch.id", list);
         conditions.add("epoch.status IN (SELECT value FROM json_each(?))", list.statuses.as_ref().map(names));
-        self.list("epoch", epoch_columns!(), conditions, list, read_epoch, each)
+        self.list(Rows { table: "epoch", select: epoch_columns!(), read: read_epoch }, conditions, list, each)
     }
 
     /// Gives inputs to `each`, and returns how many there are without the limits of a page.
@@ -87,7 +85,7 @@ impl Store {
         conditions.add("input.epoch = ?", list.epoch.map(integer));
         conditions.add("input.sender = ?", list.sender.map(|sender| Value::Blob(sender.to_vec())));
         conditions.add("input.transaction_hash = ?", list.transaction.map(|hash| Value::Blob(hash.to_vec())));
-        self.list("input", input_columns!(), conditions, list, read_input, each)
+        self.list(Rows { table: "input", select: input_columns!(), read: read_input }, conditions, list, each)
     }
 
     /// Gives outputs to `each`, and returns how many there are without the limits of a page.
@@ -109,7 +107,7 @@ impl Store {
         }
         let is_executed = list.is_executed.map(|is_executed| Value::Integer(is_executed.into()));
         conditions.add("(output.execution_transaction IS NOT NULL) = ?", is_executed);
-        self.list("output", output_columns!(), conditions, list, read_output, each)
+        self.list(Rows { table: "output", select: output_columns!(), read: read_output }, conditions, list, each)
     }
 
     /// Gives reports to `each`, and returns how many there are without the limits of a page.
@@ -121,7 +119,7 @@ impl Store {
         let mut conditions = Conditions::of_indexes("report.id", list);
         conditions.add("report.input IN (SELECT id FROM input WHERE epoch = ?)", list.epoch.map(integer));
         conditions.add("report.input = ?", list.input.map(integer));
-        self.list("report", report_columns!(), conditions, list, read_report, each)
+        self.list(Rows { table: "report", select: report_columns!(), read: read_report }, conditions, list, each)
     }
 
     /// The first input of an epoch, and the one after its last.
@@ -134,29 +132,20 @@ impl Store {
     pub(crate) fn time_of_input(&self, index: u64) -> Result<u64, StoreError> {
         let mut statement = self.connection.prepare_cached("SELECT substr(raw, ?2, 32) FROM input WHERE id = ?1")?;
         let word = statement.query_row((index, TIME_AT), |row| row.get::<_, Vec<u8>>(0)).optional()?;
-        let time = word.as_deref().and_then(|word| word.split_at_checked(24));
-        Ok(match time {
-            Some(([0, ..], seconds)) => seconds.try_into().map_or(0, u64::from_be_bytes),
-            _ => 0,
-        })
+        let seconds = word.as_deref().and_then(|word| word.strip_prefix(&[0; 24]));
+        Ok(seconds.and_then(|seconds| seconds.try_into().ok()).map_or(0, u64::from_be_bytes))
     }
 
     fn list<T, E: From<StoreError>>(
         &self,
-        table: &str,
-        select: &str,
+        rows: Rows<T>,
         conditions: Conditions,
         list: &List,
-        read: fn(&Row<'_>) -> rusqlite::Result<T>,
         mut each: impl FnMut(T) -> Result<(), E>,
     ) -> Result<u64, E> {
+        let Rows { table, select, read } = rows;
         let Conditions { sql: mut conditions, mut values } = conditions;
-        let sql = format!("SELECT count(*) FROM {table}{conditions}");
-        let count = |sql: &str| -> Result<u64, StoreError> {
-            let mut statement = self.connection.prepare_cached(sql)?;
-            Ok(statement.query_row(params_from_iter(&values), |row| row.get(0))?)
-        };
-        let count = count(&sql)?;
+        let count = self.count(&format!("SELECT count(*) FROM {table}{conditions}"), &values)?;
         let order = if list.is_descending { "DESC" } else { "ASC" };
         conditions.push_str(&format!(" ORDER BY {table}.id {order} LIMIT ? OFFSET ?"));
         values.extend([integer(list.limit), integer(list.offset)]);
@@ -168,6 +157,17 @@ impl Store {
         }
         Ok(count)
     }
+
+    fn count(&self, sql: &str, values: &[Value]) -> Result<u64, StoreError> {
+        Ok(self.connection.prepare_cached(sql)?.query_row(params_from_iter(values), |row| row.get(0))?)
+    }
+}
+
+/// The rows of a table, and how they are read.
+struct Rows<T> {
+    table: &'static str,
+    select: &'static str,
+    read: fn(&Row<'_>) -> rusqlite::Result<T>,
 }
 
 /// What follows a `FROM`, and the values of its question marks.

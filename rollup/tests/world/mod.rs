@@ -83,14 +83,18 @@ impl World {
     }
 
     pub async fn node(&self) -> Node {
-        let chain = Chain::at(self.anvil.url().parse().unwrap(), Some(user(0)));
+        Self::node_of(self.anvil.url(), self.app, &self.directory).await
+    }
+
+    pub async fn node_of(url: &str, app: Address, directory: &Path) -> Node {
+        let chain = Chain::at(url.parse().unwrap(), Some(user(0)));
         let program = Program {
             command: vec![streamable_token().into(), "run".into()],
             variables: vec![("STREAMABLE_TOKEN_DURABILITY".into(), "system".into())],
-            directory: self.directory.clone(),
+            directory: directory.to_owned(),
         };
-        let (database, pause) = (self.database(), Duration::from_millis(50));
-        Node::start(chain, Config { app: self.app, program, database, pause }).await.unwrap()
+        let (database, pause) = (directory.join("node.db"), Duration::from_millis(50));
+        Node::start(chain, Config { app, program, database, pause }).await.unwrap()
     }
 
     pub fn database(&self) -> PathBuf {
