@@ -49,6 +49,7 @@ audit: lib $(AUDIT)/bulloak/bin/bulloak $(AUDIT)/python/bin/slither ## branching
 	$(call apart,coverage) FORGE=$(FORGE) test/coverage.sh
 	$(call apart,slither) PATH="$$(dirname $(FORGE)):$$PATH" $(AUDIT)/python/bin/slither . --config-file slither.config.json
 	DAPP_INPUTS=10000000 DAPP_KILLS=200 cargo test --release --locked -p dapp --test decoders --test kill
+	ROLLUP_KILLS=100 cargo test --release --locked -p rollup --test kill
 
 $(AUDIT)/bulloak/bin/bulloak:
 	cargo install bulloak --version 0.9.2 --locked --root $(AUDIT)/bulloak
@@ -57,14 +58,17 @@ $(AUDIT)/python/bin/slither:
 	python3 -m venv $(AUDIT)/python
 	$(AUDIT)/python/bin/pip install --quiet slither-analyzer==0.11.6
 
-demo: lib ## plays the life of a stream on a local chain
+demo: lib ## plays the life of a stream on a local chain, then the circle through a rollup
+	cargo build --locked -p cli -p dapp
 	cargo run --locked -p cli -- demo
+	cargo run --locked -p cli -- rollup demo
 
 bench: lib ## gas beside the peers', requests and start-up of streamctl, accrual per call, the rollup's ledger
 	$(FORGE) test --match-path 'test/gas/*'
 	cargo bench --locked -p cli --bench streamctl
 	cargo bench --locked -p stream --bench accrual
 	cargo bench --locked -p dapp --bench streams
+	cargo bench --locked -p rollup --bench node
 
 bindings: lib ## regenerates bindings/abi from the contracts
 	FORGE=$(FORGE) node bindings/generate.mjs

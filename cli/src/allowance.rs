@@ -1,4 +1,4 @@
-//! The sender's balance and allowance before a deposit: what has to be approved first, and no more.
+//! The payer's balance and allowance before a deposit: what has to be approved first, and no more.
 
 use alloy::primitives::{Address, U256};
 use bindings::IERC20;
@@ -10,12 +10,32 @@ use crate::{
     tx::{Call, Session, Subject},
 };
 
-/// What `owner` has of a token, and what it lets the stream contract take.
+/// Who is to take the money.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spender {
+    pub(crate) address: Address,
+    /// What it is called: `the stream contract`.
+    pub(crate) name: &'static str,
+    /// What is done with the money.
+    verb: &'static str,
+}
+
+impl Spender {
+    pub(crate) const fn streaming(address: Address) -> Self {
+        Self { address, name: "the stream contract", verb: "stream" }
+    }
+
+    pub(crate) const fn portal(address: Address) -> Self {
+        Self { address, name: "StreamPortal", verb: "deposit" }
+    }
+}
+
+/// What `owner` has of a token, and what it lets somebody take.
 #[derive(Clone, Debug)]
 pub(crate) struct Allowance<'a> {
     token: &'a Token,
     owner: Address,
-    spender: Address,
+    spender: Spender,
     balance: U256,
     allowed: U256,
 }
@@ -33,7 +53,7 @@ impl<'a> Allowance<'a> {
     ///
     /// # Errors
     /// If what is at the token's address does not answer as a token.
-    pub(crate) fn of(token: &'a Token, owner: Address, spender: Address, answers: &[Answer]) -> eyre::Result<Self> {
+    pub(crate) fn of(token: &'a Token, owner: Address, spender: Spender, answers: &[Answer]) -> eyre::Result<Self> {
         let [balance, allowed] = answers else {
             unreachable!("a token is asked for two things");
         };
@@ -59,18 +79,20 @@ impl<'a> Allowance<'a> {
     ) -> eyre::Result<Vec<Call>> {
         ensure!(
             self.balance >= amount,
-            "{} holds {}, and {} are needed; top the account up, or stream less",
+            "{} holds {}, and {} are needed; top the account up, or {} less",
             self.owner,
             self.token.amount(self.balance),
-            self.token.amount(amount)
+            self.token.amount(amount),
+            self.spender.verb
         );
         if self.allowed >= amount {
             return Ok(Vec::new());
         }
-        let transfer = IERC20::transferCall { to: self.spender, value: amount };
-        let what = format!("move {} to the stream contract", self.token.amount(amount));
+        let transfer = IERC20::transferCall { to: self.spender.address, value: amount };
+        let taker = self.spender.name;
+        let what = format!("move {} to {taker}", self.token.amount(amount));
         session.check(&Call::new(self.token.address, &transfer, what), subject).await?;
-        let approve = self.approve(amount, format!("allow the stream contract to take {}", self.token.amount(amount)));
+        let approve = self.approve(amount, format!("allow {taker} to take {}", self.token.amount(amount)));
         if self.allowed.is_zero() || session.check(&approve, subject).await.is_ok() {
             return Ok(vec![approve]);
         }
@@ -79,6 +101,6 @@ impl<'a> Allowance<'a> {
     }
 
     fn approve(&self, amount: U256, what: String) -> Call {
-        Call::new(self.token.address, &IERC20::approveCall { spender: self.spender, value: amount }, what)
+        Call::new(self.token.address, &IERC20::approveCall { spender: self.spender.address, value: amount }, what)
     }
 }

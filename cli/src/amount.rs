@@ -41,6 +41,11 @@ impl Token {
         Self { address, symbol, decimals: decimals.unwrap_or(0) }
     }
 
+    /// The chain's coin, which is the zero address in a rollup.
+    pub(crate) fn ether() -> Self {
+        Self { address: Address::ZERO, symbol: "Ether".to_owned(), decimals: 18 }
+    }
+
     /// `units` with the symbol: `2999.99952 DEMO`.
     pub(crate) fn amount(&self, units: U256) -> String {
         format!("{} {}", format_amount(units, self.decimals), self.symbol)

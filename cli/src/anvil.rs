@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsString,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -11,7 +12,7 @@ use eyre::{WrapErr, bail, ensure, eyre};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 /// How long anvil may take to bind its port.
@@ -33,9 +34,28 @@ impl Anvil {
     /// # Errors
     /// If there is no anvil, or it does not come up.
     pub(crate) async fn start() -> eyre::Result<Self> {
+        Self::start_with(&["--port".into(), "0".into()]).await
+    }
+
+    /// Starts anvil on `port` with what `state` keeps from the last time, mining a block for each transaction and one
+    /// every two seconds.
+    ///
+    /// # Errors
+    /// If there is no anvil, or it does not come up.
+    #[allow(dead_code, reason = "tests that share this file start fresh chains")]
+    pub(crate) async fn start_kept(state: &Path, port: u16) -> eyre::Result<Self> {
+        let port = port.to_string();
+        let arguments = ["--port", &port, "--block-time", "2", "--mixed-mining", "--state-interval", "1", "--state"];
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).chain([state.into()]).collect();
+        Self::start_with(&arguments)
+            .await
+            .wrap_err_with(|| format!("port {port} may be taken; name another --chain-port"))
+    }
+
+    async fn start_with(arguments: &[OsString]) -> eyre::Result<Self> {
         let program = find()?;
         let mut child = Command::new(&program)
-            .args(["--port", "0"])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -65,9 +85,20 @@ impl Anvil {
         &self.url
     }
 
+    /// Ends it once its state is kept, which it writes every second.
+    #[allow(dead_code, reason = "tests that share this file start fresh chains")]
+    pub(crate) async fn stop_kept(self) -> eyre::Result<()> {
+        sleep(Duration::from_millis(1_500)).await;
+        self.stop().await
+    }
+
     /// Ends it and waits until it has.
     pub(crate) async fn stop(mut self) -> eyre::Result<()> {
-        self.child.kill().await.wrap_err("ending anvil")
+        // An interrupt at the terminal ends it as well.
+        match self.child.try_wait()? {
+            Some(_) => Ok(()),
+            None => self.child.kill().await.wrap_err("ending anvil"),
+        }
     }
 }
 

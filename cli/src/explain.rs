@@ -1,5 +1,7 @@
 //! What a refusal means and what to do about it, in a sentence. Owns the words; decoding is in `bindings`.
 
+mod rollup;
+
 use alloy::primitives::{U256, hex};
 use bindings::{
     Clock, CommonToken::CommonTokenErrors as Token, IMoneyStreaming::IMoneyStreamingErrors as Streaming, Revert,
@@ -16,6 +18,8 @@ pub(crate) struct Words<'a> {
 pub(crate) fn explain(revert: &Revert, words: &Words<'_>) -> String {
     let sentence = match revert {
         Revert::Streaming(error) => words.terms(error).or_else(|| words.streaming(error)),
+        Revert::Portal(error) => words.portal(error),
+        Revert::Cartesi(error) => Some(words.cartesi(error)),
         Revert::Token(error) => Some(words.token(error)),
         Revert::Message(text) => Some(format!("the token or contract says {text:?}")),
         Revert::Panic(..) => Some("a contract failed from within; the token may be broken".to_owned()),
@@ -190,7 +194,8 @@ impl Words<'_> {
                 self.amount(e.needed)
             ),
             Token::ERC20InsufficientAllowance(e) => format!(
-                "the sender allows the stream contract to take {}, and {} are needed; approve that much",
+                "{} is allowed to take {}, and {} are needed; approve that much",
+                e.spender,
                 self.amount(e.allowance),
                 self.amount(e.needed)
             ),

@@ -10,6 +10,7 @@ mod address;
 mod allowance;
 mod amount;
 mod anvil;
+mod application;
 mod chain;
 mod clock;
 mod cmd;
@@ -17,10 +18,13 @@ mod explain;
 mod interrupt;
 mod lookup;
 mod moment;
+mod node;
 mod output;
+mod outputs;
 mod pace;
 mod plan;
 mod probe;
+mod proof;
 mod scan;
 mod signer;
 mod streams;
@@ -56,6 +60,8 @@ enum Command {
     Settle(cmd::SettleArgs),
     Claim(cmd::ClaimArgs),
     Update(cmd::UpdateArgs),
+    Portal(cmd::PortalArgs),
+    Rollup(cmd::RollupArgs),
     Completions(cmd::CompletionsArgs),
 }
 
@@ -88,6 +94,8 @@ async fn run(command: Command, output: &Output) -> eyre::Result<()> {
         Command::Settle(args) => args.run(output).await,
         Command::Claim(args) => args.run(output).await,
         Command::Update(args) => args.run(output).await,
+        Command::Portal(args) => args.run(output).await,
+        Command::Rollup(args) => args.run(output).await,
         Command::Completions(args) => args.run::<Cli>(),
     }
 }

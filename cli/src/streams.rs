@@ -22,7 +22,7 @@ use stream::Terms;
 
 use crate::{
     amount::{Token, counted, grouped},
-    chain::{Chain, ask, token_queries},
+    chain::{Chain, Node, ask, token_queries},
     output::Output,
     probe::{Answer, Query},
     scan::{Refusal, Scan},
@@ -115,19 +115,19 @@ pub(crate) async fn states(chain: &Chain, ids: &[U256]) -> eyre::Result<Vec<Stre
 /// What it takes to write amounts of the tokens at `addresses`. A token that does not answer has whole units, so that
 /// nobody can hide a person's streams behind one of a token that spoils the answers.
 pub(crate) async fn tokens(
-    chain: &Chain,
+    node: &Node,
     addresses: impl IntoIterator<Item = Address>,
 ) -> eyre::Result<HashMap<Address, Token>> {
     let addresses: BTreeSet<Address> = addresses.into_iter().collect();
     let addresses: Vec<Address> = addresses.into_iter().collect();
     let mut tokens = HashMap::default();
     for chunk in addresses.chunks(N_TOKENS) {
-        let together = ask_tokens(chain, chunk).await?;
+        let together = ask_tokens(node, chunk).await?;
         for (i, address) in chunk.iter().enumerate() {
             let answers = match together.get(2 * i..2 * i + 2) {
                 Some(answers) if chunk.len() == 1 || answers.iter().all(|answer| answer.success) => answers.to_vec(),
                 // One token can spoil the answers of all, by their length or by the gas that it burns.
-                _ => ask_tokens(chain, &[*address]).await?,
+                _ => ask_tokens(node, &[*address]).await?,
             };
             let returned = |i: usize| answers.get(i).and_then(Answer::returned);
             tokens.insert(*address, Token::from_answers(*address, returned(0), returned(1)));
@@ -137,12 +137,12 @@ pub(crate) async fn tokens(
 }
 
 /// Nothing if the tokens make the call fail.
-async fn ask_tokens(chain: &Chain, addresses: &[Address]) -> eyre::Result<Vec<Answer>> {
+async fn ask_tokens(node: &Node, addresses: &[Address]) -> eyre::Result<Vec<Answer>> {
     let queries: Vec<Query> = addresses.iter().flat_map(|address| token_queries(*address)).collect();
-    match ask(&chain.provider, &queries).await {
+    match ask(&node.provider, &queries).await {
         Ok(Ok(answers)) => Ok(answers.answers),
         Ok(Err(_)) | Err(RpcError::ErrorResp(_)) => Ok(Vec::new()),
-        Err(error) => Err(chain.sentence(error)),
+        Err(error) => Err(node.sentence(error)),
     }
 }
 

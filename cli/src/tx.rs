@@ -2,6 +2,7 @@
 //! Nothing is sent that the node has not run successfully first, and nothing without consent.
 
 mod dry_run;
+mod mined;
 
 use std::time::Duration;
 
@@ -18,15 +19,16 @@ use alloy::{
 use bindings::{Clock, Revert};
 use clap::Args;
 use eyre::{WrapErr, bail, eyre};
-use serde::Serialize;
 use tokio::time::{Instant, sleep};
+
+pub(crate) use self::mined::Mined;
 
 use self::dry_run::DryRun;
 use crate::{
-    amount::{Token, format_amount, grouped},
+    amount::{Token, format_amount},
     chain::Node,
     explain::{Words, explain},
-    output::{Output, text},
+    output::Output,
     signer::{Signer, SignerArgs},
 };
 
@@ -57,13 +59,20 @@ pub(crate) struct TxArgs {
 pub(crate) struct Call {
     pub(crate) to: Address,
     pub(crate) data: Bytes,
+    /// Wei that it moves.
+    pub(crate) value: U256,
     /// What it does, as an imperative: `create the stream`.
     pub(crate) what: String,
 }
 
 impl Call {
     pub(crate) fn new(to: Address, call: &impl SolCall, what: impl Into<String>) -> Self {
-        Self { to, data: call.abi_encode().into(), what: what.into() }
+        Self { to, data: call.abi_encode().into(), value: U256::ZERO, what: what.into() }
+    }
+
+    /// The same call, paying `value` wei.
+    pub(crate) fn paying(self, value: U256) -> Self {
+        Self { value, ..self }
     }
 }
 
@@ -180,7 +189,11 @@ impl<'a> Session<'a> {
     }
 
     fn request(&self, call: &Call) -> TransactionRequest {
-        TransactionRequest::default().with_from(self.from).with_to(call.to).with_input(call.data.clone())
+        TransactionRequest::default()
+            .with_from(self.from)
+            .with_to(call.to)
+            .with_input(call.data.clone())
+            .with_value(call.value)
     }
 
     async fn terms(&self) -> eyre::Result<Terms> {
@@ -219,12 +232,8 @@ impl<'a> Session<'a> {
         terms: Terms,
         subject: Subject<'_>,
     ) -> eyre::Result<TransactionReceipt> {
-        let mut request = self
-            .request(call)
-            .with_nonce(terms.nonce)
-            .with_gas_limit(gas)
-            .with_chain_id(self.node.chain_id)
-            .with_value(U256::ZERO);
+        let mut request =
+            self.request(call).with_nonce(terms.nonce).with_gas_limit(gas).with_chain_id(self.node.chain_id);
         match terms.max_tip {
             Some(tip) => request = request.with_max_fee_per_gas(terms.max_fee).with_max_priority_fee_per_gas(tip),
             None => request = request.with_gas_price(terms.max_fee),
@@ -357,44 +366,4 @@ pub(crate) fn events<E: SolEvent>(receipt: &TransactionReceipt, contract: Addres
         .filter(move |log| log.address() == contract)
         .filter_map(|log| E::decode_log(&log.inner).ok())
         .map(|log| log.data)
-}
-
-/// A transaction that was mined.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Mined {
-    #[serde(serialize_with = "text")]
-    hash: B256,
-    #[serde(serialize_with = "text")]
-    block: u64,
-    #[serde(serialize_with = "text")]
-    gas: u64,
-}
-
-impl From<&TransactionReceipt> for Mined {
-    fn from(receipt: &TransactionReceipt) -> Self {
-        Self {
-            hash: receipt.transaction_hash,
-            block: receipt.block_number.expect("a mined transaction is in a block"),
-            gas: receipt.gas_used,
-        }
-    }
-}
-
-impl Mined {
-    /// Rows for people to read.
-    pub(crate) fn rows(&self) -> [(&'static str, String); 2] {
-        self.rows_under("transaction")
-    }
-
-    /// Rows for people to read, of a transaction and the approvals before it.
-    pub(crate) fn rows_of(transactions: &[Self]) -> impl Iterator<Item = (&'static str, String)> {
-        let n_approvals = transactions.len().saturating_sub(1);
-        let names = std::iter::repeat_n("approval", n_approvals).chain(["transaction"]);
-        transactions.iter().zip(names).flat_map(|(transaction, name)| transaction.rows_under(name))
-    }
-
-    fn rows_under(&self, name: &'static str) -> [(&'static str, String); 2] {
-        let place = format!("{}, gas {}", grouped(self.block), grouped(self.gas));
-        [(name, self.hash.to_string()), ("block", place)]
-    }
 }

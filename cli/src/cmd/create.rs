@@ -15,7 +15,7 @@ use stream::{Rate, Terms, Timeframe};
 
 use crate::{
     address::parse_address,
-    allowance::{Allowance, allowance_queries},
+    allowance::{Allowance, Spender, allowance_queries},
     amount::{Token, grouped},
     chain::{Chain, ChainArgs, token_queries},
     clock::{format_time, format_units},
@@ -79,7 +79,7 @@ impl CreateArgs {
         let queries = [token_queries(self.token), of_sender].concat();
         let (chain, answers) = self.chain.connect_asking(&queries).await?;
         let token = chain.token_of(self.token, &answers[..2]).await?;
-        let allowance = Allowance::of(&token, account.address, contract, &answers[2..])?;
+        let allowance = Allowance::of(&token, account.address, Spender::streaming(contract), &answers[2..])?;
         let session = Session::of(account, &chain, output, &self.tx);
         self.check_recipient(&chain, session.from())?;
 

@@ -20,7 +20,7 @@ use tokio::process::Command;
 use crate::{
     amount::Token,
     anvil::Anvil,
-    chain::{Chain, ChainArgs, EndpointArgs},
+    chain::{Chain, ChainArgs, EndpointArgs, Node},
     interrupt::Interrupt,
     output::{Output, text},
     probe::Query,
@@ -30,7 +30,7 @@ use crate::{
 const MNEMONIC: &str = "test test test test test test test test test test test junk";
 
 /// What alice begins with, in units of the token, which has 6 decimals.
-const MINTED: u64 = 10_000_000_000;
+pub(crate) const MINTED: u64 = 10_000_000_000;
 
 /// Play the life of a stream on a local chain: create, withdraw, update by consent, redeem, reconcile.
 #[derive(Args, Debug)]
@@ -61,9 +61,9 @@ struct Stage<'a> {
     steps: Vec<Step>,
 }
 
-struct Actor {
+pub(crate) struct Actor {
     name: &'static str,
-    key: PrivateKeySigner,
+    pub(crate) key: PrivateKeySigner,
 }
 
 async fn play(anvil: &Anvil, output: &Output) -> eyre::Result<()> {
@@ -116,20 +116,25 @@ fn chain_at(url: &str) -> ChainArgs {
     ChainArgs { endpoint, ..ChainArgs::default() }
 }
 
+/// The key of one of anvil's own accounts.
+pub(crate) fn anvil_key(index: u32) -> PrivateKeySigner {
+    MnemonicBuilder::from_phrase_nth(MNEMONIC, index)
+}
+
 impl Actor {
-    fn of_anvil(name: &'static str, index: u32) -> Self {
-        Self { name, key: MnemonicBuilder::from_phrase_nth(MNEMONIC, index) }
+    pub(crate) fn of_anvil(name: &'static str, index: u32) -> Self {
+        Self { name, key: anvil_key(index) }
     }
 }
 
 impl Stage<'_> {
     async fn alice(&mut self, line: &str) -> eyre::Result<()> {
-        let step = command(self.url, &self.alice, line, self.output.json).await?;
+        let step = command(self.url, &self.alice, line, self.output.json, &[]).await?;
         self.add(step)
     }
 
     async fn bob(&mut self, line: &str) -> eyre::Result<()> {
-        let step = command(self.url, &self.bob, line, self.output.json).await?;
+        let step = command(self.url, &self.bob, line, self.output.json, &[]).await?;
         self.add(step)
     }
 
@@ -157,7 +162,13 @@ impl Stage<'_> {
 }
 
 /// Runs this very program as a person would.
-async fn command(url: &str, actor: &Actor, line: &str, json: bool) -> eyre::Result<Step> {
+pub(crate) async fn command(
+    url: &str,
+    actor: &Actor,
+    line: &str,
+    json: bool,
+    variables: &[(&str, String)],
+) -> eyre::Result<Step> {
     let program = env::current_exe().wrap_err("finding this program")?;
     let ran = Command::new(program)
         .args(line.split_whitespace())
@@ -166,6 +177,7 @@ async fn command(url: &str, actor: &Actor, line: &str, json: bool) -> eyre::Resu
         .env("ETH_RPC_URL", url)
         .env("STREAMCTL_PRIVATE_KEY", actor.key.to_bytes().to_string())
         .env_remove("STREAMCTL_CONTRACT")
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()
@@ -187,11 +199,13 @@ async fn command(url: &str, actor: &Actor, line: &str, json: bool) -> eyre::Resu
 
 /// Whether the command asks before it sends.
 fn sends(line: &str) -> bool {
-    !["show", "balance"].iter().any(|read| line.starts_with(read))
+    !["show", "balance", "rollup balance", "rollup solvency", "rollup outputs", "rollup voucher list"]
+        .iter()
+        .any(|read| line.starts_with(read))
 }
 
 /// Deploys the demo token where CREATE2 puts it, and mints for `account`. The node signs with its own first account.
-async fn fund(chain: &Chain, account: Address) -> eyre::Result<Token> {
+pub(crate) async fn fund(chain: &Node, account: Address) -> eyre::Result<Token> {
     let code = &DemoToken::BYTECODE;
     let token = DETERMINISTIC_PROXY.create2_from_code(SALT, code);
     let deploy = [SALT.as_slice(), code].concat();
@@ -207,10 +221,10 @@ async fn fund(chain: &Chain, account: Address) -> eyre::Result<Token> {
 
 /// A command, and what it printed.
 #[derive(Debug, Serialize)]
-struct Step {
+pub(crate) struct Step {
     account: &'static str,
     command: String,
-    result: Value,
+    pub(crate) result: Value,
 }
 
 impl fmt::Display for Step {

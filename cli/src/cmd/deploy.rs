@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, U256};
 use bindings::{Clock, DETERMINISTIC_PROXY, create2_address};
 use clap::{Args, ValueEnum};
 use eyre::{bail, ensure};
@@ -121,6 +121,7 @@ fn call(clock: Clock) -> Call {
     Call {
         to: DETERMINISTIC_PROXY,
         data: clock.deployment_input(),
+        value: U256::ZERO,
         what: format!("deploy the stream contract on the {} clock", clock_name(clock)),
     }
 }

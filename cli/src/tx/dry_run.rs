@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use alloy::primitives::{Address, Bytes};
+use alloy::primitives::{Address, Bytes, U256};
 use serde::Serialize;
 
 use super::Call;
@@ -26,6 +26,9 @@ struct Planned {
     to: Address,
     #[serde(serialize_with = "text")]
     data: Bytes,
+    /// Wei.
+    #[serde(serialize_with = "text")]
+    value: U256,
     /// Gas limit; `None` for what cannot be simulated before the transactions before it are mined.
     #[serde(serialize_with = "maybe_text")]
     gas: Option<u64>,
@@ -35,8 +38,13 @@ impl DryRun {
     /// `gas` is the limit of the first call.
     pub(crate) fn new(chain_id: u64, from: Address, gas: u64, calls: &[Call]) -> Self {
         let gas = std::iter::once(Some(gas)).chain(std::iter::repeat(None));
-        let planned =
-            |(call, gas): (&Call, _)| Planned { what: call.what.clone(), to: call.to, data: call.data.clone(), gas };
+        let planned = |(call, gas): (&Call, _)| Planned {
+            what: call.what.clone(),
+            to: call.to,
+            data: call.data.clone(),
+            value: call.value,
+            gas,
+        };
         Self { dry_run: true, chain_id, from, transactions: calls.iter().zip(gas).map(planned).collect() }
     }
 }
@@ -47,7 +55,7 @@ impl fmt::Display for DryRun {
         for (i, transaction) in self.transactions.iter().enumerate() {
             writeln!(f, "\n{}. {}", i + 1, transaction.what)?;
             writeln!(f, "   to    {}", transaction.to)?;
-            writeln!(f, "   value 0")?;
+            writeln!(f, "   value {}", transaction.value)?;
             match transaction.gas {
                 Some(gas) => writeln!(f, "   gas   {gas}")?,
                 None => writeln!(f, "   gas   known once the transactions before it are mined")?,

@@ -61,3 +61,18 @@ fn demo_ended_from_outside() {
     assert_eq!(stderr, "error: the demo was interrupted; its chain is gone\n");
     TcpStream::connect(&address).unwrap_err();
 }
+
+/// The circle through a rollup, with Cartesi's contracts and the real application, reconciles every unit on both sides.
+#[test]
+fn rollup_demo_as_json() {
+    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--locked", "-p", "dapp"]).status().unwrap();
+    assert!(built.success());
+    let ran = streamctl().args(["rollup", "demo", "--json"]).env("STREAMCTL_ANVIL", anvil()).output().unwrap();
+    assert_eq!(String::from_utf8(ran.stderr).unwrap(), "");
+    let report: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let units = |name: &str| report["reconciliation"][name].as_str().unwrap().parse::<u128>().unwrap();
+    assert_eq!(units("alice_holds") + units("bob_holds") + units("application_holds"), units("minted"));
+    assert_eq!((units("bob_holds"), units("withdrawn")), (1_000_000_000, 1_000_000_000));
+    assert_eq!(units("supply"), units("application_holds"));
+    assert_eq!(ran.status.code(), Some(0));
+}

@@ -46,6 +46,8 @@ pub(crate) struct Net {
     pub(crate) token: String,
     home: PathBuf,
     transcript: String,
+    /// What stands for addresses and the like, in what is typed and in the transcript.
+    names: Vec<(&'static str, String)>,
 }
 
 impl Net {
@@ -59,7 +61,7 @@ impl Net {
             N_HOMES.fetch_add(1, Ordering::Relaxed)
         ));
         std::fs::create_dir_all(&home).unwrap();
-        let net = Self { anvil, token: String::new(), home, transcript: String::new() };
+        let net = Self { anvil, token: String::new(), home, transcript: String::new(), names: Vec::new() };
         net.rpc("anvil_setBlockTimestampInterval", json!([BLOCK_TIME]));
         net.mine(N_BLOCKS);
         net
@@ -120,7 +122,7 @@ impl Net {
     /// The command, ready to run. `$TOKEN`, `$BOB` and the like in the line stand for addresses, `$HOME` for a folder.
     pub(crate) fn command(&self, account: Option<&str>, line: &str) -> Command {
         let expand = |word: &str| {
-            let block = create2_address(Clock::Block).to_string();
+            let (block, url) = (create2_address(Clock::Block).to_string(), self.anvil.url());
             [
                 ("$TOKEN", self.token.as_str()),
                 ("$ALICE", ALICE),
@@ -128,10 +130,11 @@ impl Net {
                 ("$CAROL", CAROL),
                 ("$POOR", POOR),
                 ("$CONTRACT", &block),
-                ("$URL", &self.anvil.url()),
+                ("$URL", url.as_str()),
                 ("$HOME", self.home.to_str().unwrap()),
             ]
-            .iter()
+            .into_iter()
+            .chain(self.names.iter().map(|(name, value)| (*name, value.as_str())))
             .fold(word.to_owned(), |word, (name, value)| word.replace(name, value))
         };
         let mut command = streamctl();
@@ -141,6 +144,21 @@ impl Net {
             command.env("STREAMCTL_PRIVATE_KEY", key);
         }
         command
+    }
+
+    /// Has `name`, such as `$APP`, stand for `value`.
+    pub(crate) fn name(&mut self, name: &'static str, value: impl ToString) {
+        self.names.push((name, value.to_string()));
+    }
+
+    /// What a name stands for.
+    pub(crate) fn named(&self, name: &str) -> &str {
+        &self.names.iter().find(|(known, _)| *known == name).unwrap().1
+    }
+
+    /// The folder that `$HOME` stands for.
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
     }
 
     /// Adds a remark to the transcript.
@@ -188,7 +206,12 @@ impl Net {
 
     /// Sends a transaction that must succeed; anvil signs for its accounts.
     pub(crate) fn send(&self, from: &str, to: &str, call: &impl SolCall) {
-        let params = json!([{ "from": from, "to": to, "data": hex::encode_prefixed(call.abi_encode()) }]);
+        self.transact(from, to, &call.abi_encode());
+    }
+
+    /// As [`send`](Self::send), with call data as they are.
+    pub(crate) fn transact(&self, from: &str, to: &str, data: &[u8]) {
+        let params = json!([{ "from": from, "to": to, "data": hex::encode_prefixed(data) }]);
         let receipt = self.receipt(&self.rpc("eth_sendTransaction", params));
         assert_eq!(receipt["status"], "0x1");
     }
@@ -213,7 +236,12 @@ impl Net {
     /// Compares the transcript with the one on file.
     #[track_caller]
     pub(crate) fn check(self, name: &str) {
-        check(name, &self.transcript.replace(&self.anvil.url(), "$URL").replace(self.home.to_str().unwrap(), "$HOME"));
+        let fixed = [("$URL", self.anvil.url()), ("$HOME", self.home.to_str().unwrap().to_owned())];
+        let transcript = fixed.iter().chain(&self.names).fold(self.transcript.clone(), |text, (name, value)| {
+            // As it is, and as an argument in calldata.
+            text.replace(value, name).replace(value.trim_start_matches("0x").to_lowercase().as_str(), name)
+        });
+        check(name, &transcript);
     }
 }
 
@@ -279,22 +307,27 @@ impl Anvil {
     }
 
     fn rpc(&self, method: &str, params: Value) -> Value {
-        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
-        let mut connection = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        write!(
-            connection,
-            "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n\
-             content-length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).unwrap();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        let answer: Value = serde_json::from_str(body).unwrap();
-        assert!(answer.get("error").is_none(), "{method}: {answer}");
-        answer["result"].clone()
+        rpc(&self.url(), method, params)
     }
+}
+
+/// Asks a node of a chain.
+pub(crate) fn rpc(url: &str, method: &str, params: Value) -> Value {
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
+    let mut connection = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+    write!(
+        connection,
+        "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let answer: Value = serde_json::from_str(body).unwrap();
+    assert!(answer.get("error").is_none(), "{method}: {answer}");
+    answer["result"].clone()
 }
 
 impl Drop for Anvil {

@@ -3,7 +3,7 @@ use crate::harness::{check, streamctl};
 /// `--help` of the program and of every command, as a person at a terminal of 100 columns sees it.
 #[test]
 fn help_of_every_command() {
-    let commands: [&[&str]; 18] = [
+    let commands: [&[&str]; 44] = [
         &[],
         &["plan"],
         &["deploy"],
@@ -22,6 +22,32 @@ fn help_of_every_command() {
         &["update", "revoke"],
         &["demo"],
         &["completions"],
+        &["portal"],
+        &["portal", "deposit"],
+        &["portal", "stream"],
+        &["portal", "forward"],
+        &["portal", "inbox"],
+        &["rollup"],
+        &["rollup", "demo"],
+        &["rollup", "up"],
+        &["rollup", "reset"],
+        &["rollup", "send"],
+        &["rollup", "send", "transfer"],
+        &["rollup", "send", "stream"],
+        &["rollup", "send", "extend"],
+        &["rollup", "send", "cancel"],
+        &["rollup", "send", "withdraw"],
+        &["rollup", "send", "batch"],
+        &["rollup", "send", "raw"],
+        &["rollup", "balance"],
+        &["rollup", "streams"],
+        &["rollup", "stream"],
+        &["rollup", "solvency"],
+        &["rollup", "outputs"],
+        &["rollup", "voucher"],
+        &["rollup", "voucher", "list"],
+        &["rollup", "voucher", "prove"],
+        &["rollup", "voucher", "execute"],
     ];
     for command in commands {
         let ran = streamctl().args(command).arg("--help").output().unwrap();

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod cartesi;
 mod harness;
+mod node;
 
 mod claim;
 mod create;
@@ -16,7 +18,10 @@ mod limits;
 mod look;
 mod mistakes;
 mod plan;
+mod portal;
+mod rollup;
 mod signers;
 mod update;
+mod voucher;
 mod watch;
 mod withdraw;

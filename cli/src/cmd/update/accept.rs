@@ -13,7 +13,7 @@ use super::{
     offer::{Offer, live_offers},
 };
 use crate::{
-    allowance::{Allowance, allowance_queries},
+    allowance::{Allowance, Spender, allowance_queries},
     chain::{Chain, ChainArgs},
     lookup::{Stream, look_up, next_time, parse_id},
     output::Output,
@@ -97,7 +97,7 @@ async fn approvals(
         return Ok(Vec::new());
     }
     let answers = chain.ask(&allowance_queries(offer.token.address, session.from(), chain.contract)).await?;
-    let allowance = Allowance::of(&offer.token, session.from(), chain.contract, &answers)?;
+    let allowance = Allowance::of(&offer.token, session.from(), Spender::streaming(chain.contract), &answers)?;
     allowance.calls(U256::from(amount), session, subject).await
 }
 

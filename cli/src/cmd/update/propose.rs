@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     address::parse_address,
-    allowance::{Allowance, allowance_queries},
+    allowance::{Allowance, Spender, allowance_queries},
     amount::Token,
     chain::{Chain, ChainArgs},
     clock::{BlockTime, Pace, format_time, parse_block_time},
@@ -203,7 +203,7 @@ async fn approvals(
         return Ok(Vec::new());
     }
     let answers = chain.ask(&allowance_queries(terms.token.address, session.from(), chain.contract)).await?;
-    let allowance = Allowance::of(&terms.token, session.from(), chain.contract, &answers)?;
+    let allowance = Allowance::of(&terms.token, session.from(), Spender::streaming(chain.contract), &answers)?;
     allowance.calls(U256::from(amount), session, subject).await
 }
 

@@ -1,0 +1,65 @@
+//! `streamctl rollup outputs`: what the application has put out.
+
+use std::fmt;
+
+use alloy::primitives::Address;
+use clap::Args;
+use serde::Serialize;
+
+use super::question::QuestionArgs;
+use crate::{
+    amount::Token,
+    node::Filter,
+    output::{Output, text},
+    outputs::Decoded,
+};
+
+/// List what the application has put out, decoded: notices of what has happened, vouchers of what is to be paid.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    streamctl rollup outputs --app 0x75a1… --input 12\n  \
+    streamctl rollup outputs --app 0x75a1… --epoch 3 --json")]
+pub(super) struct OutputsArgs {
+    /// Only outputs of this input.
+    #[arg(long, value_name = "N")]
+    input: Option<u64>,
+    /// Only outputs of this epoch.
+    #[arg(long, value_name = "N")]
+    epoch: Option<u64>,
+    #[command(flatten)]
+    question: QuestionArgs,
+}
+
+#[derive(Debug, Serialize)]
+struct Outputs {
+    #[serde(serialize_with = "text")]
+    app: Address,
+    outputs: Vec<Decoded>,
+    /// For people; in JSON amounts are units.
+    #[serde(skip)]
+    tokens: std::collections::HashMap<Address, Token>,
+}
+
+impl OutputsArgs {
+    pub(super) async fn run(self, output: &Output) -> eyre::Result<()> {
+        let asked = self.question.open().await?;
+        let filter = Filter { input: self.input, epoch: self.epoch };
+        let outputs: Vec<Decoded> = asked.rollup.outputs(filter).await?.iter().map(Decoded::of).collect();
+        let tokens = asked.tokens(outputs.iter().filter_map(Decoded::token)).await?;
+        output.result(&Outputs { app: self.question.app.app, outputs, tokens })?;
+        asked.report(output);
+        Ok(())
+    }
+}
+
+impl fmt::Display for Outputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.outputs.is_empty() {
+            return writeln!(f, "No outputs.");
+        }
+        self.outputs.iter().try_for_each(|output| {
+            let Decoded { index, input, epoch, kind, .. } = output;
+            writeln!(f, "{index}  {kind}  input {input}, epoch {epoch}  {}", output.words(&self.tokens))
+        })
+    }
+}
