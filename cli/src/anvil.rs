@@ -55,6 +55,8 @@ impl Anvil {
     async fn start_with(arguments: &[OsString]) -> eyre::Result<Self> {
         let program = find()?;
         let mut child = Command::new(&program)
+            // Else it writes old states under the home directory, and leaves them there when it is ended.
+            .args(["--max-persisted-states", "0"])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -283,6 +283,8 @@ impl Anvil {
     fn start() -> Self {
         let mut child = Command::new(anvil())
             .args(["--port", "0", "--timestamp", &GENESIS.to_string()])
+            // Else it leaves old states under the home directory.
+            .args(["--max-persisted-states", "0"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
