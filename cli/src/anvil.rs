@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::OsString,
+    fs, io,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -34,19 +35,29 @@ impl Anvil {
     /// # Errors
     /// If there is no anvil, or it does not come up.
     pub(crate) async fn start() -> eyre::Result<Self> {
-        Self::start_with(&["--port".into(), "0".into()]).await
+        // Else it writes old states under the home directory, and leaves them there when it is ended.
+        let arguments = ["--port", "0", "--max-persisted-states", "0"];
+        Self::start_with(&arguments.map(OsString::from)).await
     }
 
     /// Starts anvil on `port` with what `state` keeps from the last time, mining a block for each transaction and one
-    /// every two seconds.
+    /// every two seconds. The states of old blocks are in a folder beside it, and do not outlive a start.
     ///
     /// # Errors
     /// If there is no anvil, or it does not come up.
     #[allow(dead_code, reason = "tests that share this file start fresh chains")]
     pub(crate) async fn start_kept(state: &Path, port: u16) -> eyre::Result<Self> {
         let port = port.to_string();
-        let arguments = ["--port", &port, "--block-time", "2", "--mixed-mining", "--state-interval", "1", "--state"];
-        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).chain([state.into()]).collect();
+        let old_states = state.with_extension("states");
+        match fs::remove_dir_all(&old_states) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).wrap_err_with(|| format!("deleting {}", old_states.display()));
+            }
+            _ => {}
+        }
+        let arguments = ["--port", &port, "--block-time", "2", "--mixed-mining", "--state-interval", "1"];
+        let paths = ["--state".into(), state.into(), "--cache-path".into(), old_states.into()];
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).chain(paths).collect();
         Self::start_with(&arguments)
             .await
             .wrap_err_with(|| format!("port {port} may be taken; name another --chain-port"))
@@ -55,8 +66,6 @@ impl Anvil {
     async fn start_with(arguments: &[OsString]) -> eyre::Result<Self> {
         let program = find()?;
         let mut child = Command::new(&program)
-            // Else it writes old states under the home directory, and leaves them there when it is ended.
-            .args(["--max-persisted-states", "0"])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -2,6 +2,7 @@
 //! it can check, bounds what it reads, and has a sentence for each way in which a node can be wrong.
 
 mod rows;
+mod status;
 
 use std::time::Duration;
 
@@ -15,7 +16,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use self::rows::Payload;
-pub(crate) use self::rows::{Input, Output, Report};
+pub(crate) use self::{
+    rows::{Input, Output, Report},
+    status::{Epochs, Inputs, Seen, Vouchers},
+};
 
 /// How long the node may take to answer one request.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -32,6 +36,12 @@ const TEXT_LIMIT: usize = 300;
 
 /// What JSON-RPC answers for what is not there: the node that is published, and the one before.
 const NOT_FOUND: [i64; 2] = [-31001, -32001];
+
+/// What it answers about an application that it does not serve, to a call whose reply would be too long, and to a call of
+/// a method that it does not have.
+const APP_NOT_FOUND: i64 = -31002;
+const REPLY_TOO_LONG: i64 = -31003;
+const METHOD_NOT_FOUND: i64 = -32601;
 
 /// Which node of the rollup.
 #[derive(Args, Clone, Debug)]
@@ -71,6 +81,13 @@ struct Data<T> {
 #[derive(Deserialize)]
 struct Page<T> {
     data: Vec<T>,
+    #[serde(default)]
+    pagination: Option<Pagination>,
+}
+
+#[derive(Deserialize)]
+struct Pagination {
+    total_count: u64,
 }
 
 #[derive(Deserialize)]
@@ -198,23 +215,30 @@ impl RollupNode {
         index: impl Fn(&T) -> u64,
     ) -> eyre::Result<Vec<T>> {
         let mut rows: Vec<T> = Vec::new();
+        let mut limit = PAGE;
         loop {
-            let mut params = json!({ "limit": PAGE, "offset": rows.len() });
+            let mut params = json!({ "limit": limit, "offset": rows.len() });
             for (name, value) in [("epoch_index", filter.epoch), ("input_index", filter.input)] {
                 if let Some(value) = value {
                     params[name] = json!(hex(value));
                 }
             }
-            let page: Option<Page<T>> = self.rpc(method, params).await?;
-            let page =
-                page.ok_or_else(|| eyre!("{self} does not know the application {}; check --app", self.app))?.data;
-            let n_rows = page.len();
-            rows.extend(page);
+            let page: Page<T> = match self.call(method, params).await? {
+                Ok(page) => page,
+                // Long inputs and outputs come in shorter pages.
+                Err(Refusal { code: REPLY_TOO_LONG, .. }) if limit > 1 => {
+                    limit /= 2;
+                    continue;
+                }
+                Err(refusal) => return Err(self.refused_list(method, &refusal)),
+            };
+            let n_rows = page.data.len();
+            rows.extend(page.data);
             ensure!(
                 rows.is_sorted_by(|a, b| index(a) < index(b)),
                 "{self} answers {method} out of order; use another --node-url"
             );
-            if n_rows < PAGE {
+            if n_rows < limit {
                 return Ok(rows);
             }
             ensure!(
@@ -232,7 +256,16 @@ impl RollupNode {
     }
 
     /// `None` if what is asked for is not there.
-    async fn rpc<T: DeserializeOwned>(&self, method: &str, mut params: Value) -> eyre::Result<Option<T>> {
+    async fn rpc<T: DeserializeOwned>(&self, method: &str, params: Value) -> eyre::Result<Option<T>> {
+        match self.call(method, params).await? {
+            Ok(result) => Ok(Some(result)),
+            Err(refusal) if NOT_FOUND.contains(&refusal.code) => Ok(None),
+            Err(refusal) => Err(self.refused(method, &refusal)),
+        }
+    }
+
+    /// The inner error is the node's.
+    async fn call<T: DeserializeOwned>(&self, method: &str, mut params: Value) -> eyre::Result<Result<T, Refusal>> {
         params["application"] = json!(self.app);
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
         let url = format!("{}/rpc", self.url.as_str().trim_end_matches('/'));
@@ -240,15 +273,28 @@ impl RollupNode {
         let body = self.send(request).await?;
         let answer: Answer = serde_json::from_slice(&body).map_err(|error| self.unreadable(method, &error))?;
         match answer {
-            Answer { error: Some(Refusal { code, .. }), .. } if NOT_FOUND.contains(&code) => Ok(None),
-            Answer { error: Some(Refusal { code, message }), .. } => {
-                bail!("{self} refuses {method}: {} ({code})", printable(&message))
-            }
+            Answer { error: Some(refusal), .. } => Ok(Err(refusal)),
             Answer { result: Some(result), .. } => {
-                serde_json::from_value(result).map(Some).map_err(|error| self.unreadable(method, &error))
+                serde_json::from_value(result).map(Ok).map_err(|error| self.unreadable(method, &error))
             }
             Answer { .. } => bail!("{self} answers {method} with neither a result nor an error; is it a rollup node?"),
         }
+    }
+
+    fn refused(&self, method: &str, Refusal { code, message }: &Refusal) -> eyre::Report {
+        if *code == APP_NOT_FOUND {
+            return self.not_served();
+        }
+        eyre!("{self} refuses {method}: {} ({code})", printable(message))
+    }
+
+    /// A list is empty where nothing is in it, so what is not there is the application.
+    fn refused_list(&self, method: &str, refusal: &Refusal) -> eyre::Report {
+        if NOT_FOUND.contains(&refusal.code) { self.not_served() } else { self.refused(method, refusal) }
+    }
+
+    fn not_served(&self) -> eyre::Report {
+        eyre!("{self} does not serve the application {}; check --app and --node-url", self.app)
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> eyre::Result<Vec<u8>> {
@@ -280,7 +326,7 @@ impl RollupNode {
         if error.is_timeout() {
             eyre!("{self} does not answer within {} seconds; use another --node-url", TIMEOUT.as_secs())
         } else if error.is_connect() {
-            eyre!("cannot reach {self}; is the rollup node running, and is --node-url right?")
+            eyre!("cannot reach {self}; is `streamctl rollup up` running, and is --node-url right?")
         } else {
             // The error's own text has the whole URL, and with it what may be a key.
             eyre!("{self} breaks off its answer; run the command again")

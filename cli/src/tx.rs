@@ -110,6 +110,15 @@ struct Terms {
     max_tip: Option<u128>,
 }
 
+/// What it takes to send transactions that the person has agreed to.
+#[derive(Debug)]
+struct Agreed<'a> {
+    signer: &'a Signer,
+    /// Limit of the first.
+    gas: u64,
+    terms: Terms,
+}
+
 impl TxArgs {
     /// The account that acts.
     ///
@@ -160,17 +169,8 @@ impl<'a> Session<'a> {
         calls: &[Call],
         subject: Subject<'_>,
     ) -> eyre::Result<Option<Vec<TransactionReceipt>>> {
-        let (first, rest) = calls.split_first().expect("a command sends at least one transaction");
-        let gas = self.simulate(first, subject).await?;
-        let Some(signer) = &self.signer else {
-            self.output.result(&DryRun::new(self.node.chain_id, self.from, gas, calls))?;
-            return Ok(None);
-        };
-        let mut terms = self.terms().await?;
-        self.show(first, gas, terms, rest);
-        if !self.args.yes && !self.output.confirm("Send?")? {
-            bail!("nothing was sent");
-        }
+        let Some(Agreed { signer, gas, mut terms }) = self.agree(calls, subject).await? else { return Ok(None) };
+        let (first, rest) = calls.split_first().expect("what is agreed on is at least one transaction");
         let mut receipts = vec![self.send(signer, first, gas, terms, subject).await?];
         for call in rest {
             let gas = self.simulate(call, subject).await?;
@@ -180,12 +180,78 @@ impl<'a> Session<'a> {
         Ok(Some(receipts))
     }
 
-    /// Gas that the call takes, with a margin for a state that moves on before it is mined.
-    async fn simulate(&self, call: &Call, subject: Subject<'_>) -> eyre::Result<u64> {
-        match self.node.provider.estimate_gas(self.request(call)).await {
-            Ok(gas) => Ok(gas + gas / 4),
-            Err(error) => Err(self.sentence(error, subject).await).wrap_err_with(|| format!("cannot {}", call.what)),
+    /// Sends `calls` that do not need each other, as [`run`](Self::run) does, but goes on after one that the chain refuses.
+    /// The outcomes are in the order of the calls; they end early with one of which nobody knows what became of it.
+    ///
+    /// # Errors
+    /// If the first call is refused before anything was asked, or if the person says no. Nothing was sent then.
+    pub(crate) async fn run_each(
+        &self,
+        calls: &[Call],
+        subject: Subject<'_>,
+    ) -> eyre::Result<Option<Vec<eyre::Result<TransactionReceipt>>>> {
+        let Some(Agreed { signer, gas, mut terms }) = self.agree(calls, subject).await? else { return Ok(None) };
+        let mut simulated = Some(gas);
+        let mut outcomes = Vec::with_capacity(calls.len());
+        for call in calls {
+            let gas = match simulated.take() {
+                Some(gas) => gas,
+                None => match self.estimate(call).await {
+                    Ok(gas) => gas,
+                    Err(error) => {
+                        let is_refusal = error.as_error_resp().is_some();
+                        outcomes.push(Err(self.refused(call, error, subject).await));
+                        if is_refusal {
+                            continue;
+                        }
+                        break;
+                    }
+                },
+            };
+            match self.mine(signer, call, gas, terms).await {
+                Ok(receipt) => outcomes.push(self.judge(call, receipt, subject).await),
+                Err(error) => {
+                    outcomes.push(Err(error));
+                    break;
+                }
+            }
+            terms.nonce += 1;
         }
+        Ok(Some(outcomes))
+    }
+
+    /// Simulates the first of `calls`, and has the person agree to all. A dry run prints the calls instead, and gives
+    /// `None`.
+    async fn agree(&self, calls: &[Call], subject: Subject<'_>) -> eyre::Result<Option<Agreed<'_>>> {
+        let (first, rest) = calls.split_first().expect("a command sends at least one transaction");
+        let gas = self.simulate(first, subject).await?;
+        let Some(signer) = &self.signer else {
+            self.output.result(&DryRun::new(self.node.chain_id, self.from, gas, calls))?;
+            return Ok(None);
+        };
+        let terms = self.terms().await?;
+        self.show(first, gas, terms, rest);
+        if !self.args.yes && !self.output.confirm("Send?")? {
+            bail!("nothing was sent");
+        }
+        Ok(Some(Agreed { signer, gas, terms }))
+    }
+
+    async fn simulate(&self, call: &Call, subject: Subject<'_>) -> eyre::Result<u64> {
+        match self.estimate(call).await {
+            Ok(gas) => Ok(gas),
+            Err(error) => Err(self.refused(call, error, subject).await),
+        }
+    }
+
+    /// Gas that the call takes, with a margin for a state that moves on before it is mined.
+    async fn estimate(&self, call: &Call) -> Result<u64, TransportError> {
+        let gas = self.node.provider.estimate_gas(self.request(call)).await?;
+        Ok(gas + gas / 4)
+    }
+
+    async fn refused(&self, call: &Call, error: TransportError, subject: Subject<'_>) -> eyre::Report {
+        self.sentence(error, subject).await.wrap_err(format!("cannot {}", call.what))
     }
 
     fn request(&self, call: &Call) -> TransactionRequest {
@@ -232,6 +298,12 @@ impl<'a> Session<'a> {
         terms: Terms,
         subject: Subject<'_>,
     ) -> eyre::Result<TransactionReceipt> {
+        let receipt = self.mine(signer, call, gas, terms).await?;
+        self.judge(call, receipt, subject).await
+    }
+
+    /// The receipt of a transaction that was mined, whether or not it reverted.
+    async fn mine(&self, signer: &Signer, call: &Call, gas: u64, terms: Terms) -> eyre::Result<TransactionReceipt> {
         let mut request =
             self.request(call).with_nonce(terms.nonce).with_gas_limit(gas).with_chain_id(self.node.chain_id);
         match terms.max_tip {
@@ -240,12 +312,22 @@ impl<'a> Session<'a> {
         }
         let hash = self.broadcast(signer, request).await?.wrap_err_with(|| format!("cannot {}", call.what))?;
         self.output.note(format_args!("sent {hash}: {}", call.what));
-        let receipt = self.wait(hash).await?;
+        self.wait(hash).await
+    }
+
+    /// # Errors
+    /// If the transaction reverted.
+    async fn judge(
+        &self,
+        call: &Call,
+        receipt: TransactionReceipt,
+        subject: Subject<'_>,
+    ) -> eyre::Result<TransactionReceipt> {
         if receipt.status() {
             return Ok(receipt);
         }
         let reason = self.replay(call, &receipt, subject).await;
-        Err(reason.wrap_err(format!("transaction {hash} was mined but reverted")))
+        Err(reason.wrap_err(format!("transaction {} was mined but reverted", receipt.transaction_hash)))
     }
 
     async fn broadcast(&self, signer: &Signer, request: TransactionRequest) -> eyre::Result<eyre::Result<B256>> {
@@ -270,7 +352,8 @@ impl<'a> Session<'a> {
             // No node has mined it yet; an earlier look is a request for nothing.
             sleep(pause).await;
             let receipt = self.node.provider.get_transaction_receipt(hash).await;
-            if let Some(receipt) = receipt.map_err(|error| self.node.sentence(error))? {
+            let receipt = receipt.map_err(|error| self.node.sentence(error));
+            if let Some(receipt) = receipt.wrap_err_with(|| format!("transaction {hash} was sent, and may be mined"))? {
                 return Ok(receipt);
             }
             if Instant::now() > end {

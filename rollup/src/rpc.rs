@@ -3,6 +3,7 @@
 //! Names, forms and error codes are those that `cartesi/rollups-node` publishes. What only a node with a Cartesi machine
 //! has is null or zero. The database is read over connections of this module's own, which cannot change it.
 
+mod cors;
 mod inspect;
 mod methods;
 mod params;
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -107,12 +109,13 @@ pub async fn serve(listener: TcpListener, node: Node) -> std::io::Result<()> {
     axum::serve(listener, router(node)).await
 }
 
-/// `POST /rpc`, `POST /inspect/{app}` and `GET /inspect/{app}/{payload}`.
+/// `POST /rpc`, `POST /inspect/{app}` and `GET /inspect/{app}/{payload}`, which pages of any origin may ask.
 pub fn router(node: Node) -> Router {
     Router::new()
         .route("/rpc", post(rpc))
         .route("/inspect/{app}", post(inspect::in_body))
         .route("/inspect/{app}/{*payload}", get(inspect::in_path))
+        .layer(from_fn(cors::layer))
         .with_state(node)
 }
 

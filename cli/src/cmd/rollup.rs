@@ -12,6 +12,7 @@ mod question;
 mod reset;
 mod send;
 mod solvency;
+mod status;
 mod streams;
 mod up;
 mod verdict;
@@ -24,6 +25,7 @@ mod voucher;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
     streamctl rollup up\n  \
+    streamctl rollup status --app 0x75a1…\n  \
     streamctl rollup send --app 0x75a1… stream --token 0x5FbD… --to 0x7099… --amount 3000 --over 30d --account alice\n  \
     streamctl rollup balance 0x7099… --app 0x75a1… --token 0x5FbD…\n  \
     streamctl rollup send --app 0x75a1… withdraw --token 0x5FbD… --amount 12.5 --account bob\n  \
@@ -37,6 +39,7 @@ pub(crate) struct RollupArgs {
 enum Action {
     Demo(demo::DemoArgs),
     Up(Box<up::UpArgs>),
+    Status(status::StatusArgs),
     Reset(reset::ResetArgs),
     Send(send::SendArgs),
     Balance(balance::BalanceArgs),
@@ -52,6 +55,7 @@ impl RollupArgs {
         match self.action {
             Action::Demo(args) => args.run(output).await,
             Action::Up(args) => args.run(output).await,
+            Action::Status(args) => args.run(output).await,
             Action::Reset(args) => args.run(output).await,
             Action::Send(args) => args.run(output).await,
             Action::Balance(args) => args.run(output).await,

@@ -48,12 +48,19 @@ pub(super) enum Payload {
 }
 
 /// A whole number in hex, as nodes write all that may exceed what JSON readers carry.
-fn quantity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+pub(super) fn quantity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let text = String::deserialize(deserializer)?;
     let digits = text.strip_prefix("0x").filter(|digits| !digits.is_empty() && !digits.starts_with('+'));
     digits
         .and_then(|digits| u64::from_str_radix(digits, 16).ok())
         .ok_or_else(|| serde::de::Error::custom(format!("\"{text}\" is no number in hex")))
+}
+
+/// As [`quantity`], of what a node need not give.
+pub(super) fn maybe_quantity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    struct Quantity(#[serde(deserialize_with = "quantity")] u64);
+    Ok(Option::<Quantity>::deserialize(deserializer)?.map(|quantity| quantity.0))
 }
 
 #[cfg(test)]

@@ -30,14 +30,18 @@ const HEIGHT: usize = 63;
 
 /// A chain with a rollup: `$APP`, `$PORTAL` and `$INPUT_BOX` are named.
 pub(crate) fn rollup() -> Net {
+    let net = rollup_without_portal();
+    net.transact(CAROL, &DETERMINISTIC_PROXY.to_string(), &portal_deployment_input());
+    net
+}
+
+/// As [`rollup`], before anybody has deployed StreamPortal.
+pub(crate) fn rollup_without_portal() -> Net {
     let mut net = Net::new();
-    let input_box = deploy(&net, "InputBox", &[]);
-    assert_eq!(deploy(&net, "ERC20Portal", &input_box.abi_encode()), ERC20_PORTAL);
-    assert_eq!(deploy(&net, "EtherPortal", &input_box.abi_encode()), ETHER_PORTAL);
+    let input_box = cartesi(&net);
     deploy(&net, "SafeERC20Transfer", &[]);
     let factories = [deploy(&net, "AuthorityFactory", &[]), deploy(&net, "ApplicationFactory", &[])];
     let factory = deploy(&net, "SelfHostedApplicationFactory", &factories.abi_encode()).to_string();
-    net.transact(CAROL, &DETERMINISTIC_PROXY.to_string(), &portal_deployment_input());
     let owner: Address = CAROL.parse().unwrap();
     let availability: Bytes = DataAvailability::InputBoxCall { inputBox: input_box }.abi_encode().into();
     let arguments = (owner, U256::from(EPOCH), owner, B256::ZERO, availability, B256::ZERO);
@@ -51,6 +55,14 @@ pub(crate) fn rollup() -> Net {
     net.name("$PORTAL", portal_address());
     net.name("$INPUT_BOX", input_box);
     net
+}
+
+/// Deploys what StreamPortal stands before, and gives the box of inputs.
+pub(crate) fn cartesi(net: &Net) -> Address {
+    let input_box = deploy(net, "InputBox", &[]);
+    assert_eq!(deploy(net, "ERC20Portal", &input_box.abi_encode()), ERC20_PORTAL);
+    assert_eq!(deploy(net, "EtherPortal", &input_box.abi_encode()), ETHER_PORTAL);
+    input_box
 }
 
 fn deploy(net: &Net, name: &str, arguments: &[u8]) -> Address {

@@ -15,7 +15,7 @@ use std::{
 };
 
 use alloy::{primitives::hex, sol_types::SolCall};
-use bindings::{Clock, DemoToken, create2_address};
+use bindings::{Clock, DemoToken, create2_address, portal_address};
 use serde_json::{Value, json};
 
 /// Time of the first block: 2026-01-01 00:00 UTC.
@@ -54,13 +54,13 @@ impl Net {
     /// A chain with nothing on it but blocks.
     pub(crate) fn bare() -> Self {
         static N_HOMES: AtomicU32 = AtomicU32::new(0);
-        let anvil = Anvil::start();
         let home = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!(
             "home-{}-{}",
             std::process::id(),
             N_HOMES.fetch_add(1, Ordering::Relaxed)
         ));
         std::fs::create_dir_all(&home).unwrap();
+        let anvil = Anvil::start(&home);
         let net = Self { anvil, token: String::new(), home, transcript: String::new(), names: Vec::new() };
         net.rpc("anvil_setBlockTimestampInterval", json!([BLOCK_TIME]));
         net.mine(N_BLOCKS);
@@ -257,6 +257,7 @@ pub(crate) fn check(name: &str, transcript: &str) {
         // As an argument in calldata.
         settings.add_filter(&address[2..].to_lowercase(), &stand_in);
     }
+    settings.add_filter(&portal_address().to_string(), "$$PORTAL");
     settings.add_filter(r"0x[0-9a-f]{2000,}", "[creation code]");
     settings.add_filter(r"0x[0-9a-f]{64}\b", "[hash]");
     settings.add_filter(r"at most [0-9.]+ of", "at most [fee] of");
@@ -280,11 +281,12 @@ struct Anvil {
 }
 
 impl Anvil {
-    fn start() -> Self {
+    /// Keeps the states of old blocks in `home`; left to itself it leaves them under the home directory.
+    fn start(home: &Path) -> Self {
         let mut child = Command::new(anvil())
             .args(["--port", "0", "--timestamp", &GENESIS.to_string()])
-            // Else it leaves old states under the home directory.
-            .args(["--max-persisted-states", "0"])
+            .arg("--cache-path")
+            .arg(home.join("chain"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -302,6 +304,11 @@ impl Anvil {
         // What anvil goes on to print has to go somewhere.
         std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
         Self { child, port }
+    }
+
+    fn stop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     fn url(&self) -> String {
@@ -334,13 +341,14 @@ pub(crate) fn rpc(url: &str, method: &str, params: Value) -> Value {
 
 impl Drop for Anvil {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.stop();
     }
 }
 
 impl Drop for Net {
     fn drop(&mut self) {
+        // Else it would go on to write into the folder.
+        self.anvil.stop();
         let _ = std::fs::remove_dir_all(&self.home);
     }
 }

@@ -3,7 +3,7 @@ use crate::harness::{check, streamctl};
 /// `--help` of the program and of every command, as a person at a terminal of 100 columns sees it.
 #[test]
 fn help_of_every_command() {
-    let commands: [&[&str]; 44] = [
+    let commands: [&[&str]; 45] = [
         &[],
         &["plan"],
         &["deploy"],
@@ -30,6 +30,7 @@ fn help_of_every_command() {
         &["rollup"],
         &["rollup", "demo"],
         &["rollup", "up"],
+        &["rollup", "status"],
         &["rollup", "reset"],
         &["rollup", "send"],
         &["rollup", "send", "transfer"],
@@ -71,7 +72,7 @@ fn completions_name_every_command() {
         let ran = streamctl().args(["completions", shell]).output().unwrap();
         assert!(ran.status.success());
         let script = String::from_utf8(ran.stdout).unwrap();
-        for command in ["create", "withdraw", "redeem", "update", "watch"] {
+        for command in ["create", "withdraw", "redeem", "update", "watch", "solvency", "status"] {
             assert!(script.contains(command), "{shell} does not complete {command}");
         }
     }

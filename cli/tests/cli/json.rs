@@ -34,8 +34,9 @@ fn name(typed: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// Checks what a command prints against its section, and the objects that recur.
 #[track_caller]
-fn check(command: &str, object: &Value) {
+pub(crate) fn check(command: &str, object: &Value) {
     let documented = format!("{}{}", section("Objects that recur"), section(command));
     for key in keys(object) {
         assert!(documented.contains(&format!("`{key}`")), "{command}: `{key}` is not in JSON.md");

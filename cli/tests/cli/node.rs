@@ -2,7 +2,7 @@
 //! application made of it, and lies when it is told to.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
@@ -31,6 +31,14 @@ pub(crate) struct Said {
     pub(crate) statuses: BTreeMap<u64, &'static str>,
     /// Status and report of the application, by question.
     pub(crate) answers: BTreeMap<String, (&'static str, String)>,
+    /// Outputs that were executed.
+    pub(crate) executed: BTreeSet<usize>,
+    /// Epochs with their statuses.
+    pub(crate) epochs: Vec<(u64, &'static str)>,
+    /// Lists take no filters but those of epoch and input, as in earlier nodes.
+    pub(crate) has_few_filters: bool,
+    /// Replies of more than 60 rows are refused as too long.
+    pub(crate) has_short_replies: bool,
     /// Reports are objects with a payload, as in earlier nodes.
     pub(crate) has_named_reports: bool,
     /// What is made of a true answer, by method.
@@ -91,7 +99,7 @@ impl Said {
                 && number("epoch_index").is_none_or(|wanted| wanted == epoch)
         };
         let page = |rows: Vec<Value>| {
-            let (limit, offset) = (params["limit"].as_u64().unwrap(), params["offset"].as_u64().unwrap());
+            let (limit, offset) = (params["limit"].as_u64().unwrap(), params["offset"].as_u64().unwrap_or(0));
             let pagination = json!({ "total_count": rows.len(), "limit": limit, "offset": offset });
             let (limit, offset) = (usize::try_from(limit).unwrap(), usize::try_from(offset).unwrap());
             Some(
@@ -110,8 +118,25 @@ impl Said {
             }
             "cartesi_listOutputs" => {
                 let wanted = (0..self.outputs.len()).filter(|i| is_wanted(self.outputs[*i].0, self.outputs[*i].1));
-                page(wanted.map(|i| self.output(i)).collect())
+                page(wanted.filter(|i| self.passes(*i, params)).map(|i| self.output(i)).collect())
             }
+            "cartesi_listInputs" => {
+                let inputs = inputs_at(chain, input_box);
+                page((0..).zip(&inputs).map(|(index, (raw, _))| self.input(index, raw)).collect())
+            }
+            "cartesi_listEpochs" => page(self.epochs.iter().map(|(index, status)| epoch(*index, status)).collect()),
+            "cartesi_getLastAcceptedEpochIndex" => {
+                let accepted = self.epochs.iter().filter(|(_, status)| *status == "CLAIM_ACCEPTED");
+                accepted.map(|(index, _)| index).max().map(|index| json!({ "data": format!("{index:#x}") }))
+            }
+            "cartesi_getProcessedInputCount" => Some(json!({ "data": "0x3" })),
+            "cartesi_getChainId" => Some(json!({ "data": "0x7a69" })),
+            "cartesi_getNodeVersion" => Some(json!({ "data": "2.0.0" })),
+            "cartesi_getNodeInfo" => Some(json!({ "data": { "chain_id": "0x7a69", "version": "2.0.0",
+                "default_block": "FINALIZED" } })),
+            "cartesi_getApplication" => Some(json!({ "data": { "name": "salaries", "state": "ENABLED",
+                "iapplication_address": params["application"], "epoch_length": "0x1c20",
+                "last_input_check_block": "0x70" } })),
             "cartesi_listReports" => {
                 let rows = self.reports.iter().enumerate().filter(|(_, (input, _))| is_wanted(*input, 0));
                 page(rows.map(|(i, (input, text))| report(i, *input, text)).collect())
@@ -119,6 +144,9 @@ impl Said {
             _ => panic!("{method} is not asked for"),
         };
         let answer = match result {
+            Some(result) if self.has_short_replies && result["data"].as_array().is_some_and(|rows| rows.len() > 60) => {
+                json!({ "error": { "code": -31003, "message": "too long" } })
+            }
             Some(result) => json!({ "jsonrpc": "2.0", "id": request["id"], "result": result }),
             None => {
                 json!({ "jsonrpc": "2.0", "id": request["id"], "error": { "code": -32001, "message": "Not found" } })
@@ -164,6 +192,14 @@ impl Said {
         })
     }
 
+    fn passes(&self, index: usize, params: &Value) -> bool {
+        let raw = self.outputs[index].2.to_string();
+        let is_of_type = params["output_type"].as_str().is_none_or(|selector| raw.starts_with(selector));
+        let is_executed = self.executed.contains(&index);
+        self.has_few_filters
+            || (is_of_type && params["executed"].as_bool().is_none_or(|executed| executed == is_executed))
+    }
+
     fn inspect(&self, path: &str, question: &str) -> Value {
         assert!(path.starts_with("/inspect/0x"), "{path}");
         let unknown = ("Rejected", r#"{"error":true,"message":"there is no answer to it"}"#.to_owned());
@@ -172,6 +208,10 @@ impl Said {
         let report = if self.has_named_reports { json!({ "payload": report }) } else { json!(report) };
         json!({ "status": status, "exception": null, "reports": [report], "processed_input_count": 3 })
     }
+}
+
+fn epoch(index: u64, status: &str) -> Value {
+    json!({ "index": format!("{index:#x}"), "status": status, "first_block": "0x0", "last_block": "0x9" })
 }
 
 fn report(index: usize, input: u64, text: &str) -> Value {

@@ -58,12 +58,12 @@ fn inputs_are_as_documented() {
         ),
         ("cancel 7", cancel, json!({ "method": "cancel_stream", "args": { "stream_id": "7" } })),
         (
-            "withdraw --token $TOKEN --amount 12.5",
+            "withdraw --token $TOKEN --amount 12.5 --plain",
             Rollup::withdrawCall { token, amount }.abi_encode(),
             json!({ "method": "withdraw", "args": { "token": token, "amount": "12500000", "safe": false } }),
         ),
         (
-            "withdraw --token $TOKEN --amount 12.5 --safe",
+            "withdraw --token $TOKEN --amount 12.5",
             Rollup::safeWithdrawCall { token, amount }.abi_encode(),
             json!({ "method": "withdraw", "args": { "token": token, "amount": "12500000", "safe": true } }),
         ),
@@ -114,7 +114,9 @@ fn rollup_sends_and_waits() {
     net.alice("rollup send --app $APP --node-url $NODE cancel 7 --yes");
     net.anyone("rollup outputs --app $APP --node-url $NODE --input 1");
     net.anyone("rollup outputs --app $APP --node-url $NODE --epoch 0 --json");
+    net.anyone("rollup outputs --app $APP --node-url $NODE --input 3");
     net.anyone("rollup outputs --app $APP --node-url $NODE --input 8");
+    net.anyone("rollup outputs --app $APP --node-url $NODE --input 2 --json");
     net.check("rollup_sends_and_waits");
 }
 
@@ -271,7 +273,7 @@ fn the_node_is_none() {
     net.name("$NOBODY", "http://127.0.0.1:1");
     let ran = net.command(None, "rollup outputs --app $APP --node-url $NOBODY").output().unwrap();
     let stderr = String::from_utf8(ran.stderr).unwrap();
-    assert!(stderr.contains("cannot reach http://127.0.0.1:1; is the rollup node running"), "{stderr}");
+    assert!(stderr.contains("cannot reach http://127.0.0.1:1; is `streamctl rollup up` running"), "{stderr}");
 }
 
 /// A node of another chain, and one that mixes rows up.

@@ -98,6 +98,26 @@ fn vouchers_that_cannot_be_paid() {
     net.check("vouchers_that_cannot_be_paid");
 }
 
+/// Each of two could be paid, but not both: what was paid is told, with its hash, beside what was not.
+#[test]
+fn vouchers_that_compete() {
+    let mut net = rollup();
+    let said = node(&mut net);
+    net.json(Some(ALICE), "portal deposit --app $APP --token $TOKEN --amount 10 --yes");
+    let outputs = vec![(0, 0, voucher(&net, 6 * ONE)), (0, 0, voucher(&net, 5 * ONE)), (0, 0, voucher(&net, 4 * ONE))];
+    said.lock().unwrap().outputs = outputs.clone();
+    net.bob("rollup voucher execute --all --app $APP --node-url $NODE --yes");
+    said.lock().unwrap().n_claimed = 3;
+    claimed(&net, &outputs, 3);
+    net.bob("rollup voucher execute --all --app $APP --node-url $NODE --yes");
+    assert_eq!(net.balance(BOB), 10_000_000);
+    net.json(Some(ALICE), "portal deposit --app $APP --token $TOKEN --amount 1 --yes");
+    net.bob("rollup voucher execute --all --app $APP --node-url $NODE --yes --json");
+    net.bob("rollup voucher execute 1 --app $APP --node-url $NODE --yes");
+    assert_eq!(net.balance(BOB), 10_000_000);
+    net.check("vouchers_that_compete");
+}
+
 /// Nothing is sent on the word of a node.
 #[test]
 fn forged_proofs_cost_no_gas() {

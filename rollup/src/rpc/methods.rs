@@ -165,11 +165,11 @@ fn get_node_version(reader: &mut Reader<'_>, _: &Params<'_>) -> Result<Value, Fa
     reader.found(json!(env!("CARGO_PKG_VERSION")))
 }
 
-/// This node reads the chain up to its head.
+/// This node reads the chain up to its head. That there is no Cartesi machine is what no published node has to tell.
 fn get_node_info(reader: &mut Reader<'_>, _: &Params<'_>) -> Result<Value, Failure> {
     let chain_id = reader.chain_id()?;
     let version = env!("CARGO_PKG_VERSION");
-    reader.found(json!({ "chain_id": chain_id, "version": version, "default_block": "LATEST" }))
+    reader.found(json!({ "chain_id": chain_id, "version": version, "default_block": "LATEST", "is_development": true }))
 }
 
 impl<'s> Reader<'s> {

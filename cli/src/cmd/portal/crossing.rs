@@ -91,7 +91,7 @@ impl DoorArgs {
             return Ok(());
         }
         bail!(
-            "there is no StreamPortal at {} on chain {}; deploy it by script/DeployPortal.s.sol, or pass --portal",
+            "there is no StreamPortal at {} on chain {}; run `streamctl deploy --portal`, or pass --portal",
             self.address(),
             node.chain_id
         )

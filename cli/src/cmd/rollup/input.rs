@@ -6,7 +6,7 @@ use alloy::{
     primitives::{Address, U256},
     sol_types::SolCall,
 };
-use bindings::cartesi::StreamableToken as Rollup;
+use bindings::cartesi::{ETHER, StreamableToken as Rollup};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use eyre::{OptionExt, WrapErr, bail, ensure, eyre};
 use serde_json::{Value, json};
@@ -100,16 +100,19 @@ pub(super) struct CancelArgs {
 }
 
 /// Take money out: a voucher that pays it on the chain once the epoch is claimed.
+///
+/// Tokens are paid in the safe form: where a token refuses, the voucher waits. In the plain form, which older nodes need,
+/// a voucher that the token answers with false is spent for nothing.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  \
     streamctl rollup send withdraw --app 0x75a1… --token ether --amount 0.5 --account bob\n  \
-    streamctl rollup send withdraw --app 0x75a1… --token 0xdAC1… --amount 12.5 --safe --account bob")]
+    streamctl rollup send withdraw --app 0x75a1… --token 0xdAC1… --amount 12.5 --account bob")]
 pub(super) struct WithdrawArgs {
     #[command(flatten)]
     money: MoneyArgs,
-    /// Pay in the form for tokens whose transfer returns nothing.
+    /// Pay a token by a plain transfer, as rollups v1 must.
     #[arg(long)]
-    safe: bool,
+    plain: bool,
 }
 
 /// Ask for several things at once: all happen, or none.
@@ -303,7 +306,8 @@ impl ExtendArgs {
 
 impl WithdrawArgs {
     fn said(&self, setting: Setting<'_>) -> eyre::Result<Said> {
-        let (token, safe) = (self.money.token, self.safe);
+        let token = self.money.token;
+        let safe = !self.plain && token != ETHER;
         let (amount, written) = setting.amount(token, &self.money.amount)?;
         let args = json!({ "token": token, "amount": amount.to_string(), "safe": safe });
         let abi = if safe {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 use crate::{
     amount::Token,
-    application::AppArgs,
+    application::{AppArgs, token_of},
     chain::{EndpointArgs, Node},
     moment::Moment,
     node::{NodeArgs, RollupNode, printable},
@@ -56,6 +56,11 @@ impl QuestionArgs {
 }
 
 impl Asked {
+    /// The chain below, if there is an RPC endpoint.
+    pub(super) fn chain(&self) -> Option<&Node> {
+        self.chain.as_ref()
+    }
+
     /// Unix seconds of the moment; without one it is now.
     pub(super) fn at(&self, moment: Option<Moment>) -> eyre::Result<u64> {
         let now = match &self.chain {
@@ -65,8 +70,15 @@ impl Asked {
         Ok(moment.unwrap_or(Moment::In(0)).unix(now))
     }
 
+    /// What it takes to write amounts of the one token that is asked about.
+    ///
+    /// # Errors
+    /// If the chain is at hand and has no such token.
     pub(super) async fn token(&self, address: Address) -> eyre::Result<Token> {
-        Ok(self.tokens([address]).await?.remove(&address).unwrap_or_else(|| unnamed(address)))
+        match &self.chain {
+            Some(chain) => token_of(chain, address).await,
+            None => Ok(unnamed(address)),
+        }
     }
 
     /// What it takes to write amounts of these tokens.

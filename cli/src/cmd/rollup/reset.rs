@@ -24,7 +24,7 @@ pub(crate) struct ResetArgs {
 }
 
 /// What a node makes in its directory.
-const FOLDERS: [&str; 3] = ["application", "copies", "copy"];
+const FOLDERS: [&str; 4] = ["application", "chain.states", "copies", "copy"];
 const FILES: [&str; 6] = ["node.db", "node.db-wal", "node.db-shm", "chain.json", "application.log", "lock"];
 
 fn gone(result: io::Result<()>) -> io::Result<()> {

@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     address::parse_address,
+    amount::counted,
     anvil::Anvil,
     chain::EndpointArgs,
     cmd::demo::anvil_key,
@@ -84,6 +85,8 @@ struct Up {
     #[serde(serialize_with = "text")]
     input_box: Address,
     #[serde(serialize_with = "text")]
+    portal: Address,
+    #[serde(serialize_with = "text")]
     consensus: Address,
     #[serde(serialize_with = "text")]
     epoch_length: u64,
@@ -108,7 +111,9 @@ impl UpArgs {
         if let Some(anvil) = anvil {
             anvil.stop_kept().await?;
         }
-        output.note("stopped; the next `streamctl rollup up` goes on from here");
+        if served.is_ok() {
+            output.note("stopped; the next `streamctl rollup up` goes on from here");
+        }
         served
     }
 
@@ -228,8 +233,9 @@ fn artifacts() -> eyre::Result<PathBuf> {
 impl Up {
     fn new(rpc_url: String, node_url: String, data_dir: &Path, node: &Node) -> Self {
         let &Setup { chain_id, input_box, app, consensus, epoch_length, .. } = node.setup();
-        let (claims, data_dir) = (node.can_claim(), data_dir.display().to_string());
-        Self { event: "up", chain_id, rpc_url, node_url, app, input_box, consensus, epoch_length, claims, data_dir }
+        let (claims, data_dir, portal) = (node.can_claim(), data_dir.display().to_string(), portal_address());
+        let event = "up";
+        Self { event, chain_id, rpc_url, node_url, app, input_box, portal, consensus, epoch_length, claims, data_dir }
     }
 
     fn tell(&self, output: &Output) -> eyre::Result<()> {
@@ -250,13 +256,17 @@ impl fmt::Display for Up {
                 ("chain", format!("{} at {}", self.chain_id, self.rpc_url)),
                 ("application", self.app.to_string()),
                 ("input box", self.input_box.to_string()),
-                ("stream portal", portal_address().to_string()),
+                ("stream portal", self.portal.to_string()),
                 ("epochs", format!("of {} blocks, accepted by {}", self.epoch_length, self.consensus)),
                 ("JSON-RPC", format!("{}/rpc", self.node_url)),
                 ("inspect", format!("{}/inspect/{}", self.node_url, self.app)),
                 ("data", self.data_dir.clone()),
             ],
-        )
+        )?;
+        writeln!(f, "Next, in another terminal")?;
+        writeln!(f, "  export ETH_RPC_URL={} STREAMCTL_NODE_URL={}", self.rpc_url, self.node_url)?;
+        writeln!(f, "  export STREAMCTL_APP={}", self.app)?;
+        writeln!(f, "  streamctl rollup status")
     }
 }
 
@@ -293,34 +303,43 @@ impl<'o> Line<'o> {
         match event {
             Event::Read { block, n_inputs } => {
                 (self.block, self.n_inputs) = (*block, *n_inputs);
-                (json!({ "event": "read", "block": block, "n_inputs": n_inputs }), None)
+                (json!({ "event": "read", "block": block.to_string(), "n_inputs": n_inputs.to_string() }), None)
             }
             Event::Processed { input, status, n_outputs, n_reports } => {
-                self.n_outputs += *n_outputs as u64;
-                let value = json!({ "event": "processed", "input": input, "status": status.name(),
-                    "n_outputs": n_outputs, "n_reports": n_reports });
+                let (n_outputs, n_reports) = (*n_outputs as u64, *n_reports as u64);
+                self.n_outputs += n_outputs;
+                let value = json!({ "event": "processed", "input": input.to_string(), "status": status.name(),
+                    "n_outputs": n_outputs.to_string(), "n_reports": n_reports.to_string() });
                 let verdict = match status {
                     InputStatus::Accepted => "accepted",
                     InputStatus::Rejected => "rejected",
                     _ => "ended in an exception",
                 };
-                (value, Some(format!("input {input} {verdict}: {n_outputs} outputs, {n_reports} reports")))
+                (
+                    value,
+                    Some(format!(
+                        "input {input} {verdict}: {}, {}",
+                        counted(n_outputs, "output"),
+                        counted(n_reports, "report")
+                    )),
+                )
             }
             Event::Restarted { input } => {
                 let sentence = format!("the application ended and was started again, at input {input}");
-                (json!({ "event": "restarted", "input": input }), Some(sentence))
+                (json!({ "event": "restarted", "input": input.to_string() }), Some(sentence))
             }
             Event::Reorganised { block, n_inputs } => {
                 let sentence = format!("the chain went another way after block {block}; {n_inputs} inputs stay");
+                let (block, n_inputs) = (block.to_string(), n_inputs.to_string());
                 (json!({ "event": "reorganised", "block": block, "n_inputs": n_inputs }), Some(sentence))
             }
             Event::Claimed { epoch, transaction } => {
-                let value = json!({ "event": "claimed", "epoch": epoch, "transaction": transaction });
+                let value = json!({ "event": "claimed", "epoch": epoch.to_string(), "transaction": transaction });
                 (value, Some(format!("claimed epoch {epoch} in {transaction}")))
             }
             Event::Accepted { epoch } => {
                 self.accepted = Some(*epoch);
-                (json!({ "event": "accepted", "epoch": epoch }), Some(format!("epoch {epoch} accepted")))
+                (json!({ "event": "accepted", "epoch": epoch.to_string() }), Some(format!("epoch {epoch} accepted")))
             }
             other => (json!({ "event": format!("{other:?}") }), None),
         }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    node::{Filter, Input, RollupNode, printable, reported_error},
+    node::{Filter, Input, Report, RollupNode, printable, reported_error},
     outputs::Decoded,
 };
 
@@ -45,15 +45,24 @@ pub(super) async fn verdict(rollup: &RollupNode, added: &InputAdded) -> eyre::Re
     if input.status != "ACCEPTED" {
         let reasons: Vec<String> = reports.iter().filter_map(|report| reported_error(&report.raw_data)).collect();
         let reason = if reasons.is_empty() { "it gives no reason".to_owned() } else { reasons.join("; ") };
-        let status = printable(&input.status).to_lowercase().replace('_', " ");
-        bail!("input {index} is {status}: {reason}");
+        bail!("input {index} is {}: {reason}", in_words(&input.status));
     }
     let outputs = rollup.outputs(Filter { input: Some(index), epoch: None }).await?;
-    let reports = reports.iter().map(|report| {
+    Ok(Verdict { outputs: outputs.iter().map(Decoded::of).collect(), reports: report_texts(&reports) })
+}
+
+/// Reports as a terminal may show them; of one that is an error, its sentence.
+pub(super) fn report_texts(reports: &[Report]) -> Vec<String> {
+    let text = |report: &Report| {
         let bytes = &report.raw_data[..report.raw_data.len().min(REPORT_LIMIT)];
         reported_error(bytes).unwrap_or_else(|| printable(&String::from_utf8_lossy(bytes)))
-    });
-    Ok(Verdict { outputs: outputs.iter().map(Decoded::of).collect(), reports: reports.collect() })
+    };
+    reports.iter().map(text).collect()
+}
+
+/// `REJECTED` as a person reads it.
+pub(super) fn in_words(status: &str) -> String {
+    printable(status).to_lowercase().replace('_', " ")
 }
 
 async fn processed(rollup: &RollupNode, index: u64) -> eyre::Result<Input> {

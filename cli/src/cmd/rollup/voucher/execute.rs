@@ -1,11 +1,11 @@
 //! `streamctl rollup voucher execute`: the chain pays.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
-use alloy::primitives::Address;
+use alloy::{primitives::Address, rpc::types::TransactionReceipt};
 use bindings::{Clock, cartesi::IApplication};
 use clap::Args;
-use eyre::{bail, ensure};
+use eyre::{bail, ensure, eyre};
 use serde::Serialize;
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     unclaimed, unknown,
 };
 use crate::{
-    amount::{Token, counted},
+    amount::{Token, grouped},
     chain::Node,
     node::{self, Filter},
     output::{Output, text, write_rows},
@@ -22,6 +22,9 @@ use crate::{
     proof::Proof,
     tx::{Call, Mined, Session, Subject, TxArgs, events},
 };
+
+/// Refusals speak of no token that is known before.
+const SUBJECT: Subject<'_> = Subject { token: None, clock: Clock::Timestamp };
 
 /// Execute a voucher on the chain, or all that can be.
 ///
@@ -49,9 +52,13 @@ struct Executions {
     #[serde(serialize_with = "text")]
     app: Address,
     executed: Vec<Execution>,
+    failed: Vec<Failure>,
+    /// Vouchers that wait for a claim, if all were asked for.
+    #[serde(serialize_with = "text")]
+    n_unclaimed: u64,
     /// For people; in JSON amounts are units.
     #[serde(skip)]
-    tokens: std::collections::HashMap<Address, Token>,
+    tokens: HashMap<Address, Token>,
 }
 
 #[derive(Debug, Serialize)]
@@ -59,6 +66,13 @@ struct Execution {
     #[serde(flatten)]
     voucher: Decoded,
     transaction: Mined,
+}
+
+#[derive(Debug, Serialize)]
+struct Failure {
+    #[serde(flatten)]
+    voucher: Decoded,
+    reason: String,
 }
 
 /// A voucher that the chain will pay.
@@ -73,49 +87,47 @@ impl ExecuteArgs {
         let (node, answers) = self.question.endpoint.connect(&[self.question.app.query()]).await?;
         self.question.app.application(&node, &answers[0]).await?;
         let session = Session::open(&node, output, &self.tx)?;
-        let found = match self.index {
-            Some(index) => vec![self.one(&node, index).await?],
+        let (found, n_unclaimed) = match self.index {
+            Some(index) => (vec![self.one(&node, index).await?], 0),
             None => self.executable(&node).await?,
         };
-        let vouchers: Vec<Decoded> = found.iter().map(Decoded::of).collect();
-        let tokens = known_tokens(Some(&node), vouchers.iter().filter_map(Decoded::token)).await?;
-        let subject = Subject { token: None, clock: Clock::Timestamp };
-        let (mut payable, mut n_refused) = (Vec::new(), 0_u64);
-        for (found, voucher) in found.iter().zip(vouchers) {
-            let index = voucher.index;
-            let proof = Proof::of(found)?.ok_or_else(|| unclaimed(index))?;
-            check(&node, app, &proof).await?;
-            let execute = IApplication::executeOutputCall { output: proof.output.clone(), proof: proof.validity() };
-            let call = Call::new(app, &execute, format!("execute voucher {index}, {}", voucher.words(&tokens)));
-            // One that the chain refuses to pay must not keep the others from being paid.
-            match session.check(&call, subject).await {
-                Err(error) if self.all => {
-                    output.warn(format_args!("{error:#}"));
-                    n_refused += 1;
-                }
-                result => result.map(|()| payable.push(Payable { voucher, call }))?,
+        let tokens = known_tokens(Some(&node), found.iter().filter_map(|found| Decoded::of(found).token())).await?;
+        let mut executions = Executions { app, executed: Vec::new(), failed: Vec::new(), n_unclaimed, tokens };
+        let mut payable = Vec::new();
+        for found in &found {
+            let voucher = Decoded::of(found);
+            match self.call(&session, &node, found, executions.what(&voucher)).await {
+                Ok(call) => payable.push(Payable { voucher, call }),
+                // One that the chain refuses to pay must not keep the others from being paid.
+                Err(error) if self.all => executions.fail(voucher, &error),
+                Err(error) => return Err(error),
             }
         }
         let calls: Vec<Call> = payable.iter().map(|payable| payable.call.clone()).collect();
-        let mut executed = Vec::new();
-        if !calls.is_empty() {
-            let Some(receipts) = session.run(&calls, subject).await? else { return Ok(()) };
-            for (Payable { voucher, .. }, receipt) in payable.into_iter().zip(&receipts) {
-                let log =
-                    events::<IApplication::OutputExecuted>(receipt, app).find(|log| log.outputIndex == voucher.index);
-                ensure!(
-                    log.is_some(),
-                    "transaction {} did not execute voucher {}",
-                    receipt.transaction_hash,
-                    voucher.index
-                );
-                executed.push(Execution { voucher, transaction: Mined::from(receipt) });
+        let outcomes = if calls.is_empty() { Some(Vec::new()) } else { session.run_each(&calls, SUBJECT).await? };
+        match outcomes {
+            Some(outcomes) => {
+                executions.take(payable, outcomes, self.all)?;
+                output.result(&executions)?;
             }
+            // The result of a dry run is what would be sent, and nothing else.
+            None => executions.failed.iter().for_each(|failure| output.warn(failure)),
         }
-        output.result(&Executions { app, executed, tokens })?;
         node.report(output);
-        ensure!(n_refused == 0, "{} cannot be executed, see above", counted(n_refused, "voucher"));
+        let n_failed = executions.failed.len();
+        ensure!(n_failed == 0, "vouchers that cannot be executed: {n_failed} of {}, see above", found.len());
         Ok(())
+    }
+
+    /// The execution of a voucher, which the chain would accept.
+    async fn call(&self, session: &Session<'_>, node: &Node, found: &node::Output, what: String) -> eyre::Result<Call> {
+        let app = self.question.app.app;
+        let proof = Proof::of(found)?.ok_or_else(|| unclaimed(found.index))?;
+        check(node, app, &proof).await?;
+        let execute = IApplication::executeOutputCall { output: proof.output.clone(), proof: proof.validity() };
+        let call = Call::new(app, &execute, what);
+        session.check(&call, SUBJECT).await?;
+        Ok(call)
     }
 
     async fn one(&self, node: &Node, index: u64) -> eyre::Result<node::Output> {
@@ -132,25 +144,93 @@ impl ExecuteArgs {
         Ok(found)
     }
 
-    async fn executable(&self, node: &Node) -> eyre::Result<Vec<node::Output>> {
+    /// The vouchers that can be executed, and how many wait for a claim.
+    async fn executable(&self, node: &Node) -> eyre::Result<(Vec<node::Output>, u64)> {
         let mut found = self.question.rollup()?.outputs(Filter::default()).await?;
         found.retain(|output| Decoded::of(output).is_voucher());
-        let standings = standings(node, self.question.app.app, &found).await?;
-        let with = found.into_iter().zip(standings);
-        Ok(with.filter(|(_, standing)| *standing == Standing::Executable).map(|(output, _)| output).collect())
+        let (mut executable, mut n_unclaimed) = (Vec::new(), 0);
+        for (output, standing) in found.iter().zip(standings(node, self.question.app.app, &found).await?) {
+            match standing {
+                Standing::Executable => executable.push(output.clone()),
+                Standing::Executed => {}
+                Standing::Unclaimed => n_unclaimed += 1,
+            }
+        }
+        Ok((executable, n_unclaimed))
+    }
+}
+
+impl Executions {
+    fn what(&self, voucher: &Decoded) -> String {
+        format!("execute voucher {}, {}", voucher.index, voucher.words(&self.tokens))
+    }
+
+    fn fail(&mut self, voucher: Decoded, error: &eyre::Report) {
+        // Which voucher it is, is said beside the reason.
+        let known = format!("cannot {}", self.what(&voucher));
+        let reasons = error.chain().map(ToString::to_string).filter(|reason| *reason != known);
+        let reason = reasons.collect::<Vec<_>>().join(": ");
+        self.failed.push(Failure { voucher, reason });
+    }
+
+    /// Notes what became of each that was to be paid. Only one of many may fail.
+    fn take(
+        &mut self,
+        payable: Vec<Payable>,
+        outcomes: Vec<eyre::Result<TransactionReceipt>>,
+        are_many: bool,
+    ) -> eyre::Result<()> {
+        let untried = || Err(eyre!("it was not tried after the failure before; run the command again"));
+        let outcomes = outcomes.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+        for (Payable { voucher, .. }, outcome) in payable.into_iter().zip(outcomes) {
+            let paid = outcome.unwrap_or_else(untried).and_then(|receipt| {
+                let mut logs = events::<IApplication::OutputExecuted>(&receipt, self.app);
+                let hash = receipt.transaction_hash;
+                ensure!(
+                    logs.any(|log| log.outputIndex == voucher.index),
+                    "transaction {hash} did not execute voucher {}",
+                    voucher.index
+                );
+                Ok(Mined::from(&receipt))
+            });
+            match paid {
+                Ok(transaction) => self.executed.push(Execution { voucher, transaction }),
+                Err(error) if are_many => self.fail(voucher, &error),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `1 waits`, `2 wait`.
+fn waiting(n: u64) -> String {
+    if n == 1 { "1 waits".to_owned() } else { format!("{} wait", grouped(n)) }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "voucher {} cannot be executed: {}", self.voucher.index, self.reason)
     }
 }
 
 impl fmt::Display for Executions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.executed.is_empty() {
-            return writeln!(f, "No voucher can be executed.");
+        if self.executed.is_empty() && self.failed.is_empty() {
+            return match self.n_unclaimed {
+                0 => writeln!(f, "No voucher can be executed."),
+                n => writeln!(f, "No voucher can be executed; {} for a claim.", waiting(n)),
+            };
         }
         for Execution { voucher, transaction } in &self.executed {
             writeln!(f, "Executed voucher {}", voucher.index)?;
             let mut rows = vec![("paid", voucher.words(&self.tokens))];
             rows.extend(transaction.rows());
             write_rows(f, &rows)?;
+        }
+        for Failure { voucher, reason } in &self.failed {
+            writeln!(f, "Did not execute voucher {}", voucher.index)?;
+            write_rows(f, &[("unpaid", voucher.words(&self.tokens)), ("reason", reason.clone())])?;
         }
         Ok(())
     }
