@@ -90,7 +90,10 @@ impl World {
         let chain = Chain::at(url.parse().unwrap(), Some(user(0)));
         let program = Program {
             command: vec![streamable_token().into(), "run".into()],
-            variables: vec![("STREAMABLE_TOKEN_DURABILITY".into(), "system".into())],
+            variables: vec![
+                ("STREAMABLE_TOKEN_DURABILITY".into(), "system".into()),
+                ("STREAM_PORTAL".into(), bindings::portal_address().to_string().into()),
+            ],
             directory: directory.to_owned(),
         };
         let (database, pause) = (directory.join("node.db"), Duration::from_millis(50));
