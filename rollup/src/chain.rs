@@ -5,10 +5,11 @@ use std::time::Duration;
 use alloy::network::EthereumWallet;
 use alloy::primitives::{Address, B256, Bytes, U256, address};
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
-use alloy::rpc::types::{BlockNumberOrTag, Filter, Log, TransactionRequest};
+use alloy::rpc::types::{BlockNumberOrTag, Filter, Log, TransactionReceipt, TransactionRequest};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::{SolCall, SolEvent};
 use alloy::transports::http::reqwest::Url;
+use tokio::time::{sleep, timeout};
 
 use crate::cartesi::{DataAvailability, IApplication, IAuthority, IInputBox, ISelfHostedApplicationFactory, Inputs};
 use crate::store::{Execution, Found, Input, InputStatus, Setup};
@@ -16,8 +17,11 @@ use crate::store::{Execution, Found, Input, InputStatus, Setup};
 /// How long a transaction may take to be mined.
 const MINED: Duration = Duration::from_secs(120);
 
+/// Between two looks whether it is mined: the first and the longest. A chain of one's own has mined it at once.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(2), Duration::from_secs(1));
+
 /// Blocks that one request for logs covers at most.
-const MAX_BLOCKS: u64 = 10_000;
+pub(crate) const MAX_BLOCKS: u64 = 10_000;
 
 /// Deploys what it is called with, after a salt.
 const PROXY: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
@@ -101,11 +105,7 @@ impl Chain {
             let input = [B256::ZERO.as_slice(), creation_code].concat();
             let request = TransactionRequest::default().to(PROXY).input(input.into());
             let pending = self.provider.send_transaction(request).await.map_err(rpc)?;
-            let receipt = pending
-                .with_timeout(Some(MINED))
-                .get_receipt()
-                .await
-                .map_err(|error| ChainError::Rpc(error.to_string()))?;
+            let receipt = self.receipt(*pending.tx_hash()).await?;
             if !receipt.status() || !self.has_code(address).await? {
                 return Err(ChainError::NotDeployed(receipt.transaction_hash));
             }
@@ -135,11 +135,7 @@ impl Chain {
         if !self.has_code(expected).await? {
             let call = factory.deployContracts(owner, epoch_length, owner, template_hash, availability, salt);
             let pending = call.send().await.map_err(failed)?;
-            let receipt = pending
-                .with_timeout(Some(MINED))
-                .get_receipt()
-                .await
-                .map_err(|error| ChainError::Rpc(error.to_string()))?;
+            let receipt = self.receipt(*pending.tx_hash()).await?;
             if !receipt.status() {
                 return Err(ChainError::NotDeployed(receipt.transaction_hash));
             }
@@ -164,9 +160,9 @@ impl Chain {
         Ok(block.map(|block| block.header.hash))
     }
 
-    /// What happened from `from` to at most `to`, and the last block that this is about.
+    /// What happened from `from` to at most `to`, less than [`MAX_BLOCKS`] later, and the last block that this is about.
     pub(crate) async fn found(&self, setup: &Setup, from: u64, to: u64) -> Result<(Found, u64), ChainError> {
-        let mut last = to.min(from + MAX_BLOCKS - 1);
+        let mut last = to;
         loop {
             match self.found_between(setup, from, last).await {
                 // An endpoint may refuse what it finds too much.
@@ -219,13 +215,26 @@ impl Chain {
         let authority = IAuthority::new(setup.consensus, &self.provider);
         let failed = |error: alloy::contract::Error| ChainError::Rpc(error.to_string());
         let pending = authority.submitClaim(setup.app, last_block, root).send().await.map_err(failed)?;
-        let receipt = pending
-            .with_timeout(Some(MINED))
-            .get_receipt()
-            .await
-            .map_err(|error| ChainError::Rpc(error.to_string()))?;
+        let receipt = self.receipt(*pending.tx_hash()).await?;
         let transaction = receipt.transaction_hash;
         if receipt.status() { Ok(transaction) } else { Err(ChainError::ClaimRefused { epoch, transaction }) }
+    }
+
+    /// Waits until a transaction is mined.
+    async fn receipt(&self, transaction: B256) -> Result<TransactionReceipt, ChainError> {
+        let (mut pause, longest) = LOOKS;
+        let mined = async {
+            loop {
+                if let Some(receipt) = self.provider.get_transaction_receipt(transaction).await.map_err(rpc)? {
+                    return Ok(receipt);
+                }
+                sleep(pause).await;
+                pause = longest.min(pause * 2);
+            }
+        };
+        timeout(MINED, mined).await.unwrap_or_else(|_| {
+            Err(ChainError::Rpc(format!("transaction {transaction} is not mined after {} seconds", MINED.as_secs())))
+        })
     }
 }
 

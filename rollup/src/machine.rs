@@ -42,7 +42,8 @@ struct Job {
 
 /// What the application is at.
 struct Current {
-    job: Job,
+    first_output: Option<u64>,
+    answer: oneshot::Sender<Answer>,
     outputs: Vec<Vec<u8>>,
     reports: Vec<Vec<u8>>,
 }
@@ -246,8 +247,8 @@ impl Seat {
             if state.process != self.process {
                 return None;
             }
-            let request = job.request.clone();
-            state.current = Some(Current { job, outputs: Vec::new(), reports: Vec::new() });
+            let Job { request, first_output, answer } = job;
+            state.current = Some(Current { first_output, answer, outputs: Vec::new(), reports: Vec::new() });
             return Some(request);
         }
     }
@@ -258,17 +259,17 @@ impl Seat {
         if state.process != self.process {
             return;
         }
-        if let Some(Current { job, outputs, reports }) = state.current.take() {
+        if let Some(Current { answer, outputs, reports, .. }) = state.current.take() {
             let outputs = if status == InputStatus::Accepted { outputs } else { Vec::new() };
             // Nobody may be waiting any more.
-            job.answer.send(Answer { status, outputs, reports }).ok();
+            answer.send(Answer { status, outputs, reports }).ok();
         }
     }
 
     fn output(&self, output: Result<Vec<u8>, String>) -> Response {
         let added = output.and_then(|raw| {
             self.with_current(|current| {
-                let first = current.job.first_output.ok_or("an answer to a question has reports only")?;
+                let first = current.first_output.ok_or("an answer to a question has reports only")?;
                 if current.outputs.len() >= MAX_OUTPUTS {
                     return Err(format!("an input has at most {MAX_OUTPUTS} outputs"));
                 }

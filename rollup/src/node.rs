@@ -8,18 +8,28 @@ use alloy::primitives::{Address, B256};
 use tokio::time::sleep;
 
 use crate::application::{Application, Program, boot};
-use crate::chain::{Chain, ChainError};
+use crate::chain::{Chain, ChainError, MAX_BLOCKS};
 use crate::machine::Machine;
 use crate::store::{Answer, EpochStatus, Input, InputStatus, Page, Setup, Store, StoreError};
 
 /// How often the application may end at the same input before the node gives up.
 const MAX_ENDS: u32 = 3;
 
-/// Inputs between two copies of the application's files.
+/// Inputs between two copies of the application's files, at least.
 const INPUTS_PER_COPY: u64 = 1_000;
+
+/// Copies within the last doubling of inputs, at least. Files grow with the inputs, so copies at a fixed distance would
+/// take ever more of the time; so they take a fixed part of it.
+const COPIES_PER_DOUBLING: u64 = 4;
 
 /// Inputs that are read from the database at once.
 const INPUTS_AT_ONCE: u64 = 256;
+
+/// Blocks that the first scan of a look covers. Each further one covers twice as many, or half, by what was found.
+const FIRST_BLOCKS: u64 = 64;
+
+/// Inputs in a scan above which the next covers fewer blocks: they are all in memory, as JSON too.
+const MANY_INPUTS: usize = 4_096;
 
 /// Blocks whose hashes are looked at to find where a reorg began; beyond these all is read again.
 const MAX_REORG: u64 = 10_000;
@@ -216,8 +226,11 @@ impl Node {
             Some(_) => self.unwind(tell).await? + 1,
             None => self.setup.from_block,
         };
+        let mut n_blocks = FIRST_BLOCKS;
         while next <= head {
-            let (found, last) = self.chain.found(&self.setup, next, head).await?;
+            let (found, last) = self.chain.found(&self.setup, next, head.min(next + n_blocks - 1)).await?;
+            let has_many = found.inputs.len() > MANY_INPUTS;
+            n_blocks = if has_many { n_blocks.div_ceil(2) } else { MAX_BLOCKS.min(n_blocks * 2) };
             // The hash is asked for after the logs: if the chain went another way meanwhile, the next look finds it.
             let Some(hash) = self.chain.block_hash(last).await? else { return Ok(head) };
             let expected = self.store.n_inputs()?;
@@ -286,9 +299,10 @@ impl Node {
         let Answer { status, outputs, reports } = answer;
         let (n_outputs, n_reports) = (outputs.len(), reports.len());
         tell(Event::Processed { input: input.index, status, n_outputs, n_reports });
-        if (input.index + 1).is_multiple_of(INPUTS_PER_COPY) {
+        let n_inputs = input.index + 1;
+        if n_inputs.is_multiple_of(inputs_per_copy(n_inputs)) {
             let directory = self.program.directory.clone();
-            self.application.copy(input.index + 1).map_err(|error| NodeError::Files { directory, error })?;
+            self.application.copy(n_inputs).map_err(|error| NodeError::Files { directory, error })?;
         }
         Ok(n_outputs as u64)
     }
@@ -342,5 +356,32 @@ impl Node {
             }
         }
         Ok(())
+    }
+}
+
+/// Inputs between two copies around `n_inputs`: doubles whenever these have doubled.
+fn inputs_per_copy(n_inputs: u64) -> u64 {
+    let doublings = (n_inputs / (INPUTS_PER_COPY * COPIES_PER_DOUBLING)).max(1).ilog2();
+    INPUTS_PER_COPY << doublings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(n_inputs: u64, expected: u64) {
+        assert_eq!(inputs_per_copy(n_inputs), expected, "around {n_inputs}");
+    }
+
+    #[test]
+    fn copies_are_further_apart_the_more_inputs_there_are() {
+        check(0, 1_000);
+        check(7_999, 1_000);
+        check(8_000, 2_000);
+        check(15_999, 2_000);
+        check(16_000, 4_000);
+        check(1_024_000, 256_000);
+        check(u64::MAX, 1_000 << 52);
     }
 }

@@ -318,9 +318,14 @@ impl Store {
                 .prepare_cached("UPDATE output SET execution_transaction = ?2, execution_block = ?3 WHERE id = ?1")?
                 .execute(params![output, hash.as_slice(), block])?;
         }
+        let mut before = None;
         for (input, block_hash) in &found.inputs {
+            if before != Some(input.block_number) {
+                insert_epoch(&transaction, input.epoch)?;
+                insert_block(&transaction, input.block_number, *block_hash)?;
+                before = Some(input.block_number);
+            }
             insert_input(&transaction, input)?;
-            insert_block(&transaction, input.block_number, *block_hash)?;
         }
         insert_block(&transaction, last.0, last.1)?;
         Ok(transaction.commit()?)
@@ -566,13 +571,17 @@ impl EpochStatus {
     }
 }
 
-fn insert_input(transaction: &Transaction<'_>, input: &Input) -> Result<(), StoreError> {
+fn insert_epoch(transaction: &Transaction<'_>, epoch: u64) -> Result<(), StoreError> {
     transaction
         .prepare_cached(
             "INSERT OR IGNORE INTO epoch (id, virtual_index, status) \
              VALUES (?1, (SELECT ifnull(max(virtual_index) + 1, 0) FROM epoch), 'OPEN')",
         )?
-        .execute([input.epoch])?;
+        .execute([epoch])?;
+    Ok(())
+}
+
+fn insert_input(transaction: &Transaction<'_>, input: &Input) -> Result<(), StoreError> {
     let Input { index, epoch, block_number, transaction_hash, sender, raw, status } = input;
     transaction
         .prepare_cached(
