@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 pub mod analysis;
+pub mod blocks;
+pub mod decimal;
 pub mod draws;
+pub mod flash_v3;
 pub mod kpi;
 pub mod model;
 pub mod parameter;
@@ -9,3 +12,4 @@ pub mod plot;
 pub mod results;
 pub mod rows;
 pub mod runner;
+pub mod script;
