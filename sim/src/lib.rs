@@ -4,6 +4,7 @@ pub mod analysis;
 pub mod blocks;
 pub mod decimal;
 pub mod draws;
+pub mod evm;
 pub mod flash_v3;
 pub mod kpi;
 pub mod model;
