@@ -59,7 +59,7 @@ const MAX_PARTS: u64 = 1_024;
 #[non_exhaustive]
 pub enum ResultsError {
     /// The disk is full, a file is not to be read or written, or gone.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     Io {
         /// The file.
         path: PathBuf,

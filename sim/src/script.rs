@@ -14,6 +14,7 @@ use rhai::{
     AST, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, Scope, packages::Package, packages::StandardPackage,
 };
 
+pub(crate) use self::meter::weigh;
 pub use self::{arithmetic::sum, error::ScriptError, luck::Luck};
 
 /// What a script may use up. A call that reaches a limit is an error.
@@ -140,6 +141,12 @@ impl Script {
         }
         let others = self.ast.iter_functions().find(|f| f.name == function).map(|f| f.params.len());
         Err(ScriptError::no_function(self, function, n_parameters, others))
+    }
+
+    /// Whether the script has a function of this name.
+    #[must_use]
+    pub fn has(&self, function: &str) -> bool {
+        self.ast.iter_functions().any(|f| f.name == function)
     }
 
     /// Calls a function of the script. Its draws are from `luck`.

@@ -268,6 +268,8 @@ fn sources(out: &Path) -> Vec<PathBuf> {
 
 /// The folder and those above it, from the file system's root if it can be told.
 fn ancestors(folder: &Path) -> Vec<PathBuf> {
+    // The folder of a bare file name is empty.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     absolute.ancestors().map(Path::to_owned).collect()
 }

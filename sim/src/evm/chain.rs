@@ -18,7 +18,7 @@ use crate::evm::{
     artifact::Artifact,
     contract::Contract,
     event::Event,
-    fork::{Fork, ForkError},
+    fork::{Fork, ForkBlock, ForkError},
     machine::{Done, Machine, machine, run},
     names::{Names, address_of},
     refusal::{Error, Known},
@@ -166,6 +166,11 @@ impl Chain {
         self.set_block(Block { number: number.saturating_add(1), timestamp: timestamp.saturating_add(dt_secs) });
     }
 
+    /// The block of the live chain that this one goes on from.
+    pub(crate) fn fork_block(&self) -> Option<ForkBlock> {
+        self.state().fork().map(|fork| fork.block())
+    }
+
     /// The rules.
     #[must_use]
     pub const fn rules(&self) -> &Rules {
@@ -278,6 +283,11 @@ impl Chain {
     /// # Errors
     /// If the call reverts or stops.
     pub fn view(&mut self, from: Address, to: Address, calldata: impl Into<Bytes>) -> Result<Bytes, Error> {
+        self.look(from, to, calldata).map(|receipt| receipt.output)
+    }
+
+    /// As [`Chain::view`], with the gas that a transaction would take.
+    pub(crate) fn look(&mut self, from: Address, to: Address, calldata: impl Into<Bytes>) -> Result<Receipt, Error> {
         let mut transaction = self.transaction(from, TxKind::Call(to), U256::ZERO, calldata.into());
         transaction.gas_price = 0;
         self.evm.ctx.cfg.disable_fee_charge = true;
@@ -286,7 +296,7 @@ impl Chain {
         self.evm.ctx.cfg.disable_fee_charge = false;
         self.evm.ctx.cfg.disable_base_fee = false;
         self.journal().state.clear();
-        self.conclude(done).map(|receipt| receipt.output)
+        self.conclude(done)
     }
 
     /// What the contract answers to a typed call.

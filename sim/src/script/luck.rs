@@ -18,6 +18,11 @@ impl Luck {
         Self(Arc::new((Mutex::new(draws), Meter::default())))
     }
 
+    /// Exchanges the stream with `draws`.
+    pub(crate) fn swap(&self, draws: &mut Draws) {
+        std::mem::swap(&mut *self.0.0.lock().unwrap_or_else(PoisonError::into_inner), draws);
+    }
+
     pub(super) fn meter(&self) -> &Meter {
         &self.0.1
     }

@@ -77,13 +77,18 @@ fn measure(
     name: &str,
     context: &EvalContext<'_, '_, '_, '_, '_, '_>,
 ) -> Result<(), Box<EvalAltResult>> {
-    let Some(value) = context.scope().get(name).filter(|value| value.is_array() || value.is_map()) else {
+    let Some(value) = context.scope().get(name) else { return Ok(()) };
+    weigh(limits, value, context.tag().read_lock::<Luck>().as_deref())
+}
+
+/// Measures a list or a map that a script reads or keeps, at the cost of the call that draws from `luck`.
+pub(crate) fn weigh(limits: &Limits, value: &Dynamic, luck: Option<&Luck>) -> Result<(), Box<EvalAltResult>> {
+    if !value.is_array() && !value.is_map() {
         return Ok(());
-    };
+    }
     let mut sizes = Sizes { limits, elements: 0, entries: 0, bytes: 0 };
     sizes.add(value, 0).map_err(|what| EvalAltResult::ErrorDataTooLarge(what.into(), Position::NONE))?;
-    let n_operations =
-        context.tag().read_lock::<Luck>().map_or(0, |luck| luck.meter().add(sizes.elements + sizes.entries));
+    let n_operations = luck.map_or(0, |luck| luck.meter().add(sizes.elements + sizes.entries));
     if n_operations > limits.operations {
         return Err(EvalAltResult::ErrorTooManyOperations(Position::NONE).into());
     }

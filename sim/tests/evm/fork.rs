@@ -18,13 +18,13 @@ use sim::evm::{Address, Ask, B256, Block, Bytes, Chain, Error, Fork, ForkError, 
 use crate::{folder, n};
 
 /// A running anvil; it ends when this is dropped.
-struct Anvil {
-    url: String,
+pub(crate) struct Anvil {
+    pub(crate) url: String,
     child: Child,
 }
 
 impl Anvil {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let mut child = Command::new(find())
             .args(["--max-persisted-states", "0", "--port", "0", "--no-mining"])
             .stdin(Stdio::null())
@@ -39,12 +39,12 @@ impl Anvil {
         Self { url: format!("http://{address}"), child }
     }
 
-    fn ask(&self) -> Ask {
+    pub(crate) fn ask(&self) -> Ask {
         http(&self.url).unwrap()
     }
 
     /// Mines a transaction of anvil's first account, and gives its receipt.
-    fn send(&self, mut transaction: Value) -> Value {
+    pub(crate) fn send(&self, mut transaction: Value) -> Value {
         let ask = self.ask();
         transaction["from"] = ask("eth_accounts", json!([])).unwrap()[0].clone();
         let hash = ask("eth_sendTransaction", json!([transaction])).unwrap();

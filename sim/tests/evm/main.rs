@@ -6,6 +6,7 @@ mod abi;
 mod artifacts;
 mod chain;
 mod fork;
+mod fork_netlists;
 mod streams;
 
 use std::path::Path;

@@ -2,10 +2,7 @@
 
 use std::{fs, path::Path};
 
-use sim::{
-    kpi::Reduce,
-    netlist::Netlist,
-};
+use sim::{kpi::Reduce, netlist::Netlist};
 
 /// The [[assert]]s of the netlist of this name that do not hold, by the names of their KPIs.
 pub(crate) fn broken(name: &str, column: &dyn Fn(&str) -> Vec<f64>) -> Vec<String> {

@@ -81,10 +81,7 @@ impl Variable {
 fn parse<T: de::DeserializeOwned>(file: &str, text: &str) -> Result<T, DefinitionError> {
     toml::from_str(text).map_err(|error| DefinitionError::Malformed {
         file: file.into(),
-        line: error
-            .span()
-            .and_then(|span| text.get(..span.start))
-            .map_or(1, |before| before.matches('\n').count() + 1),
+        line: error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.matches('\n').count() + 1),
         message: error.message().trim_end_matches('.').to_owned(),
     })
 }
