@@ -62,6 +62,7 @@ enum Command {
     Update(cmd::UpdateArgs),
     Portal(cmd::PortalArgs),
     Rollup(cmd::RollupArgs),
+    Sim(cmd::SimArgs),
     Completions(cmd::CompletionsArgs),
 }
 
@@ -96,6 +97,7 @@ async fn run(command: Command, output: &Output) -> eyre::Result<()> {
         Command::Update(args) => args.run(output).await,
         Command::Portal(args) => args.run(output).await,
         Command::Rollup(args) => args.run(output).await,
+        Command::Sim(args) => args.run(output).await,
         Command::Completions(args) => args.run::<Cli>(),
     }
 }

@@ -3,7 +3,7 @@ use crate::harness::{check, streamctl};
 /// `--help` of the program and of every command, as a person at a terminal of 100 columns sees it.
 #[test]
 fn help_of_every_command() {
-    let commands: [&[&str]; 45] = [
+    let commands: [&[&str]; 60] = [
         &[],
         &["plan"],
         &["deploy"],
@@ -49,6 +49,21 @@ fn help_of_every_command() {
         &["rollup", "voucher", "list"],
         &["rollup", "voucher", "prove"],
         &["rollup", "voucher", "execute"],
+        &["sim"],
+        &["sim", "models"],
+        &["sim", "new"],
+        &["sim", "run"],
+        &["sim", "sweep"],
+        &["sim", "montecarlo"],
+        &["sim", "corners"],
+        &["sim", "worst-case"],
+        &["sim", "sensitivity"],
+        &["sim", "optimize"],
+        &["sim", "assert"],
+        &["sim", "compare"],
+        &["sim", "plot"],
+        &["sim", "verify"],
+        &["sim", "merge"],
     ];
     for command in commands {
         let ran = streamctl().args(command).arg("--help").output().unwrap();
@@ -72,7 +87,7 @@ fn completions_name_every_command() {
         let ran = streamctl().args(["completions", shell]).output().unwrap();
         assert!(ran.status.success());
         let script = String::from_utf8(ran.stdout).unwrap();
-        for command in ["create", "withdraw", "redeem", "update", "watch", "solvency", "status"] {
+        for command in ["create", "withdraw", "redeem", "update", "watch", "solvency", "status", "montecarlo"] {
             assert!(script.contains(command), "{shell} does not complete {command}");
         }
     }

@@ -21,6 +21,7 @@ mod plan;
 mod portal;
 mod rollup;
 mod signers;
+mod sim;
 mod status;
 mod update;
 mod voucher;
