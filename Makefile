@@ -48,8 +48,10 @@ audit: lib $(AUDIT)/bulloak/bin/bulloak $(AUDIT)/python/bin/slither ## branching
 	$(AUDIT)/bulloak/bin/bulloak check --skip-modifiers $$(find test -name '*.tree')
 	$(call apart,coverage) FORGE=$(FORGE) test/coverage.sh
 	$(call apart,slither) PATH="$$(dirname $(FORGE)):$$PATH" $(AUDIT)/python/bin/slither . --config-file slither.config.json
-	DAPP_INPUTS=10000000 DAPP_KILLS=200 cargo test --release --locked -p dapp --test decoders --test kill
-	ROLLUP_KILLS=100 cargo test --release --locked -p rollup --test kill
+	DAPP_INPUTS=10000000 DAPP_KILLS=200 cargo test --profile campaign --locked -p dapp --test decoders --test kill
+	ROLLUP_KILLS=100 cargo test --profile campaign --locked -p rollup --test kill
+	SIM_FLASH_STEPS=100000 cargo test --locked -p sim --test flash_v3
+	cargo build --locked -p cli && sim/deploy/try.sh
 
 $(AUDIT)/bulloak/bin/bulloak:
 	cargo install bulloak --version 0.9.2 --locked --root $(AUDIT)/bulloak
@@ -63,12 +65,13 @@ demo: lib ## plays the life of a stream on a local chain, then the circle throug
 	cargo run --locked -p cli -- demo
 	cargo run --locked -p cli -- rollup demo
 
-bench: lib ## gas beside the peers', requests and start-up of streamctl, accrual per call, the rollup's ledger
+bench: lib ## gas beside the peers', requests and start-up of streamctl, accrual per call, the rollup, the simulation
 	$(FORGE) test --match-path 'test/gas/*'
 	cargo bench --locked -p cli --bench streamctl
 	cargo bench --locked -p stream --bench accrual
 	cargo bench --locked -p dapp --bench streams
 	cargo bench --locked -p rollup --bench node
+	cargo bench --locked -p sim --bench sim
 
 bindings: lib ## regenerates bindings/abi from the contracts
 	FORGE=$(FORGE) node bindings/generate.mjs

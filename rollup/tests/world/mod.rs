@@ -55,10 +55,9 @@ pub fn streamable_token() -> PathBuf {
             let tests = env::current_exe().unwrap();
             let folder = tests.parent().unwrap().parent().unwrap();
             let mut build = Command::new(env!("CARGO"));
-            build.args(["build", "--quiet", "--locked", "-p", "dapp"]);
-            if folder.ends_with("release") {
-                build.arg("--release");
-            }
+            let profile = folder.file_name().unwrap().to_str().unwrap();
+            let profile = if profile == "debug" { "dev" } else { profile };
+            build.args(["build", "--quiet", "--locked", "-p", "dapp", "--profile", profile]);
             assert!(build.status().unwrap().success());
             folder.join("streamable-token")
         })
