@@ -51,7 +51,7 @@ audit: lib $(AUDIT)/bulloak/bin/bulloak $(AUDIT)/python/bin/slither ## branching
 	DAPP_INPUTS=10000000 DAPP_KILLS=200 cargo test --profile campaign --locked -p dapp --test decoders --test kill
 	ROLLUP_KILLS=100 cargo test --profile campaign --locked -p rollup --test kill
 	SIM_FLASH_STEPS=100000 cargo test --locked -p sim --test flash_v3
-	cargo build --locked -p cli && sim/deploy/try.sh
+	cargo build --locked -p cli && sim/deploy/try.sh "$${CARGO_TARGET_DIR:-target}/debug/streamctl"
 
 $(AUDIT)/bulloak/bin/bulloak:
 	cargo install bulloak --version 0.9.2 --locked --root $(AUDIT)/bulloak

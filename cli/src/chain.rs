@@ -269,6 +269,11 @@ pub(crate) async fn ask(
         .ok_or_else(|| eyre!("the endpoint does not run code in eth_call; use another --rpc-url")))
 }
 
+/// A provider whose requests nobody counts, and what to call its endpoint.
+pub(crate) fn plain_provider(url: &str) -> eyre::Result<(DynProvider, String)> {
+    Ok((provider(url, Arc::default())?, without_secrets(url)))
+}
+
 fn provider(url: &str, requests: Arc<Requests>) -> eyre::Result<DynProvider> {
     let url: reqwest::Url =
         url.parse().map_err(|error| eyre!("the RPC endpoint is not a URL such as http://localhost:8545: {error}"))?;
@@ -292,7 +297,8 @@ fn without_secrets(url: &str) -> String {
     }
 }
 
-fn sentence(endpoint: &str, error: TransportError) -> eyre::Report {
+/// Why the endpoint does not answer, and what to do about it.
+pub(crate) fn sentence(endpoint: &str, error: TransportError) -> eyre::Report {
     match error {
         RpcError::ErrorResp(error) => eyre!("{endpoint} refuses: {}", error.message),
         RpcError::Transport(error) => transport_sentence(endpoint, &error),

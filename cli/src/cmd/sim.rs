@@ -17,6 +17,7 @@ mod assert;
 mod compare;
 mod corners;
 mod desk;
+mod fork;
 mod merge;
 mod models;
 mod montecarlo;

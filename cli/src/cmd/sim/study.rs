@@ -21,6 +21,8 @@ use sim::{
     runner::Control,
 };
 
+use super::fork::ForkArgs;
+
 /// Which netlist, with what set in it.
 #[derive(Args, Debug)]
 pub(super) struct NetlistArgs {
@@ -36,6 +38,8 @@ pub(super) struct NetlistArgs {
     /// How many threads; as many as there are cores without it. The results do not depend on it.
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
+    #[command(flatten)]
+    fork: ForkArgs,
 }
 
 /// A netlist made a model.
@@ -57,12 +61,13 @@ pub(super) struct Loaded {
 impl NetlistArgs {
     /// Whether anything is asked of a run that is not in the netlist.
     pub(super) fn sets_anything(&self) -> bool {
-        !self.set.is_empty() || self.seed.is_some()
+        !self.set.is_empty() || self.seed.is_some() || self.fork.is_set()
     }
 
     pub(super) fn load(&self) -> eyre::Result<Loaded> {
         let (path, text) = read(&self.netlist)?;
         let mut netlist = Netlist::parse(&path, &text)?;
+        self.fork.open(&mut netlist)?;
         let mut parameters = netlist.parameters();
         let set = set(&self.set, &mut parameters)?;
         for (name, value) in &set.values {
