@@ -134,6 +134,7 @@ impl Netlist {
     pub fn model(self) -> Result<Box<dyn Model>, NetlistError> {
         match &self.settings.engine {
             Engine::Agents => Ok(Box::new(self.economy()?)),
+            Engine::BuiltIn(_) if self.fork.is_some() => Err(self.no_chain()),
             Engine::BuiltIn(name) => built_in::model(&name.clone(), self),
         }
     }

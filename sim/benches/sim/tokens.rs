@@ -1,10 +1,16 @@
-//! ERC-20 transfers and views: through typed calls, and through an ABI read at run time. The token is the bundled one,
-//! OpenZeppelin's ERC20 with a list of blocked accounts that each transfer reads twice.
+//! ERC-20 transfers and views: through typed calls, through an ABI read at run time, and by a script. The token is the
+//! bundled one, OpenZeppelin's ERC20 with a list of blocked accounts that each transfer reads twice.
 
-use std::sync::Arc;
+use std::{env, fs, process, sync::Arc};
 
 use bindings::DemoToken::{balanceOfCall, mintCall, transferCall};
-use sim::evm::{Address, Arg, Artifact, Chain, Contract, Snapshot, U256};
+use sim::{
+    economy::Economy,
+    evm::{Address, Arg, Artifact, Chain, Contract, Snapshot, U256},
+    model::{Model, Point, Run},
+    netlist::Netlist,
+    rows::Rows,
+};
 
 use crate::{row, scaling};
 
@@ -13,6 +19,24 @@ const N_HOLDERS: u64 = 1_000;
 
 /// Calls of one measurement.
 const N_CALLS: u32 = 20_000;
+
+/// Alice pays bob, by a script.
+const NETLIST: &str = r#"
+    sim = { steps = 1 }
+    columns = { calls = "alice.n_calls" }
+    [[contract]]
+    name = "DAI"
+    artifact = "bundled:DemoToken"
+    fund = "mint"
+    [[agent]]
+    name = "alice"
+    kind = "script"
+    script = "transfers.rhai"
+    wallet = { DAI = 1 }
+    [[agent]]
+    name = "bob"
+    kind = "idle"
+"#;
 
 /// A token, its holders, and the chain that all measurements start from.
 struct Market {
@@ -70,6 +94,11 @@ pub(crate) fn rows() {
             token.send(chain, (from, U256::ZERO), "transfer", &[Arg::from(to), Arg::from(1_u64)]).unwrap();
         });
     });
+    let economy = scripted();
+    row("ERC-20 transfers by a script, one pair", N_CALLS.into(), ("", ""), || {
+        let mut world = economy.start(&Run { seed: 1, subset: 0, number: 1, point: &Point::default() }).unwrap();
+        world.step(&mut Rows::new(economy.columns())).unwrap();
+    });
     row("ERC-20 views, typed", N_CALLS.into(), ("", "verbs 0.4: 41,000; arbiter 0.11: 12,600"), || {
         market.calls(|chain, from, account| {
             chain.ask(from, token.address, &balanceOfCall { account }).unwrap();
@@ -80,6 +109,18 @@ pub(crate) fn rows() {
             std::hint::black_box(market.snapshot.chain());
         }
     });
+}
+
+/// A run of one step, in which a script sends all transfers.
+fn scripted() -> Economy {
+    let folder = env::temp_dir().join(format!("sim-bench-{}", process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let send = r#"world.send("DAI", "transfer", ["bob", one]);"#;
+    let script = format!("fn step(me, world) {{ let one = u256(1); for i in 0..{N_CALLS} {{ {send} }} }}");
+    fs::write(folder.join("transfers.rhai"), script).unwrap();
+    let economy = Netlist::parse(&folder.join("netlist.toml"), NETLIST).unwrap().economy().unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+    economy
 }
 
 pub(crate) fn threads() {

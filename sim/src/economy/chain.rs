@@ -157,7 +157,7 @@ impl Deployed {
         start: u64,
     ) -> Result<Option<Self>, NetlistError> {
         if artifacts.contracts.is_empty() && artifacts.others.is_empty() {
-            return Ok(None);
+            return if artifacts.fork.is_some() { Err(netlist.no_chain()) } else { Ok(None) };
         }
         let mut chain = match &artifacts.fork {
             None => Chain::new(Rules::default()),

@@ -59,6 +59,13 @@ impl Netlist {
         Ok(())
     }
 
+    /// The chain and the block that runs start from, where [`Self::set_fork`] said it: what results depend on beside the text.
+    #[must_use]
+    pub fn fork_note(&self) -> Option<String> {
+        let block = self.fork.as_ref()?.opened.as_ref()?.block();
+        Some(format!("started from block {} of chain {}", block.number, block.chain_id))
+    }
+
     pub(crate) fn open_fork(&self) -> Result<Option<Arc<Fork>>, NetlistError> {
         let (Some(spec), Some(from)) = (&self.fork, self.fork_source()) else { return Ok(None) };
         if let Some(opened) = &spec.opened {
@@ -66,6 +73,13 @@ impl Netlist {
         }
         let opened = open(&from, None);
         opened.map(Some).map_err(|error| self.source.error(&spec.span, format!("[fork]: {error}")))
+    }
+
+    /// The error of a netlist that starts from a chain, and has nothing on any.
+    pub(crate) fn no_chain(&self) -> NetlistError {
+        let span = self.fork.as_ref().map_or(0..0, |spec| spec.span.clone());
+        self.source
+            .error(&span, "there is nothing on the chain that it starts from: add [[contract]], or leave the chain out")
     }
 
     /// A file that the netlist names.

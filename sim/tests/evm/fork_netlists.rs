@@ -132,6 +132,13 @@ fn a_netlist_on_a_live_chain_runs_offline_as_it_did_online() {
         error.contains("net.toml:8:") && error.contains("there is no code at") && error.contains(&there),
         "{error}"
     );
+    let idle = format!("[sim]\nsteps = 1\n[fork]\nurl = \"{}\"\nfile = \"chain.json\"\n", anvil.url);
+    let idle = |more: &str| run(parse(&home.path(), &format!("{idle}{more}")).unwrap()).unwrap_err();
+    let error = idle("[[agent]]\nname = \"a\"\nkind = \"idle\"");
+    assert!(
+        error.contains("net.toml:3:") && error.contains("there is nothing on the chain that it starts from"),
+        "{error}"
+    );
     drop(anvil);
 
     let kept = fs::read_to_string(&file).unwrap();

@@ -65,9 +65,13 @@ impl NetlistArgs {
     }
 
     pub(super) fn load(&self) -> eyre::Result<Loaded> {
-        let (path, text) = read(&self.netlist)?;
+        let (path, mut text) = read(&self.netlist)?;
         let mut netlist = Netlist::parse(&path, &text)?;
         self.fork.open(&mut netlist)?;
+        // A folder of results goes on only from the same block.
+        if let Some(note) = netlist.fork_note() {
+            text.push_str(&format!("\n# {note}\n"));
+        }
         let mut parameters = netlist.parameters();
         let set = set(&self.set, &mut parameters)?;
         for (name, value) in &set.values {
