@@ -3,7 +3,7 @@
 #[path = "models/mod.rs"]
 mod models;
 
-use models::{THIEF, Table, WITH_THIEF, changed, close, means, ran, run};
+use models::{THIEF, Table, WITH_THIEF, changed, close, ran, run};
 use sim::economy::Economy;
 
 const DAYS: f64 = 86_400.0;
@@ -134,32 +134,4 @@ fn settings_that_cannot_be_are_refused() {
     check_refused("sale", 60.0, "a `sale` of 60 s has no interval of 3600 s: make it longer");
     check_refused("delay", -1.0, "`delay` is -1, below 0");
     check_refused("n_investors", 0.5, "`count` is 0.5, not a whole number");
-}
-
-/// The numbers of crowdsale.md.
-#[test]
-#[ignore = "prints tables, and takes a minute"]
-fn tables() {
-    let economy = changed("crowdsale.toml", &[], &[]);
-    let at = |fraud: f64, name: &'static str, values: &[f64]| {
-        values.iter().map(|value| vec![("n_investors", 6.0), ("fraud", fraud), (name, *value)]).collect::<Vec<_>>()
-    };
-    let columns = [
-        "lost by streams",
-        "lost at once",
-        "received by streams",
-        "received at once",
-        "missed",
-        "n_stopped",
-        "token years by streams",
-        "token years at once",
-        "gas",
-    ];
-    println!("{}", means(&economy, 30, &at(1.0, "upfront", &[0.0, 0.25, 0.5, 1.0]), &columns));
-    println!(
-        "{}",
-        means(&economy, 30, &at(1.0, "bad_news_after", &[15.0 * DAYS, 60.0 * DAYS, 240.0 * DAYS]), &columns)
-    );
-    println!("{}", means(&economy, 30, &at(1.0, "reacts", &[0.1, 0.5, 0.9]), &columns));
-    println!("{}", means(&economy, 30, &at(0.0, "false_news_after", &[120.0 * DAYS, 720.0 * DAYS]), &columns));
 }

@@ -11,7 +11,6 @@ use models::{Table, changed, ran, run};
 use sim::{
     agents::{Agent, Kind},
     economy::{Evm, State},
-    model::Model,
 };
 
 const NETLIST: &str = "griefers.toml";
@@ -209,23 +208,4 @@ fn a_refusal_that_nobody_expects_ends_the_run() {
 #[test]
 fn a_reentry_is_noticed() {
     check_noticed(harmful!(Reentry), &["reentries"]);
-}
-
-/// The numbers of the page beside the netlist.
-#[test]
-#[ignore = "prints tables, and takes minutes"]
-fn tables() {
-    let economy = changed(NETLIST, &[], &[]);
-    const N_SEEDS: u64 = 20;
-    let mut sums = vec![0.0; economy.columns().len()];
-    for seed in 1..=N_SEEDS {
-        let table = ran(&economy, seed, &[]);
-        keeps_its_promises(&table);
-        for (sum, column) in sums.iter_mut().zip(economy.columns()) {
-            *sum += table.last(&column.name);
-        }
-    }
-    for (sum, column) in sums.iter().zip(economy.columns()) {
-        println!("{} | {sum}", column.name);
-    }
 }

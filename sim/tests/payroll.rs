@@ -5,7 +5,7 @@ mod models;
 
 use std::{env, fs, process};
 
-use models::{THIEF, WITH_THIEF, changed, close, means, ran, run};
+use models::{THIEF, WITH_THIEF, changed, close, ran, run};
 use sim::economy::Economy;
 
 const DAYS: f64 = 86_400.0;
@@ -201,38 +201,4 @@ fn what_cannot_be_ends_the_run() {
     check_failure(&swapped, "does not count blocks: its artifact must be bundled:BlockMoneyStreaming");
     let at_once = [("hires_within = \"10d\"", "first_hire = 0")];
     check_failure(&at_once, "0 blocks came in 0 s, and block times cannot be measured: `first_hire` must be later");
-}
-
-/// The numbers of payroll.md.
-#[test]
-#[ignore = "prints tables, and takes a minute"]
-fn tables() {
-    let economy = changed("payroll.toml", &[("dt = \"6h\"", "dt = \"12h\"")], &[]);
-    let still = [("jitter", 0.0), ("n_employees", 4.0)];
-    let at = |more: &[(&'static str, f64)]| [&still[..], more].concat();
-    let drifts =
-        ["drift_hours_at_end", "worst_hours", "drift", "n_updates", "cost of drift", "cost of gas", "cost of both"];
-    let paces =
-        [10.0, 11.0, 12.0, 13.0, 14.0, 15.0].map(|after| at(&[("block_time_after", after), ("update_when", 1e6)]));
-    println!("{}", means(&economy, 3, &paces, &drifts));
-    let limits = [4.0, 12.0, 24.0, 72.0, 168.0, 1e6];
-    println!("{}", means(&economy, 3, &limits.map(|limit| at(&[("update_when", limit)])), &drifts));
-    println!(
-        "{}",
-        means(&economy, 3, &limits.map(|limit| at(&[("update_when", limit), ("gas_price", 50.0)])), &drifts)
-    );
-    println!(
-        "{}",
-        means(
-            &economy,
-            3,
-            &limits.map(|limit| at(&[("update_when", limit), ("block_time_after", 11.0), ("refuses", 0.5)])),
-            &drifts,
-        )
-    );
-    println!("{}", means(&economy, 3, &[at(&[("by_blocks", 0.0)])], &drifts));
-    println!(
-        "{}",
-        means(&economy, 1, &[vec![("n_employees", 4.0)], vec![("n_employees", 4.0), ("jitter", 0.0)]], &drifts)
-    );
 }

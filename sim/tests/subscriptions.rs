@@ -3,7 +3,7 @@
 #[path = "models/mod.rs"]
 mod models;
 
-use models::{THIEF, WITH_THIEF, changed, close, means, ran};
+use models::{THIEF, WITH_THIEF, changed, close, ran};
 use sim::economy::Economy;
 
 const DAYS: f64 = 86_400.0;
@@ -104,33 +104,4 @@ fn three_units_that_are_gone_are_missed() {
     let unaccounted = table.column("unaccounted");
     // Rows are five days apart, and a tick is a day.
     assert_eq!((unaccounted[8], unaccounted[9]), (0.0, 6.0));
-}
-
-/// The numbers of subscriptions.md.
-#[test]
-#[ignore = "prints tables, and takes a minute"]
-fn tables() {
-    let economy = changed("subscriptions.toml", &[], &[]);
-    let at = |name: &'static str, values: &[f64]| {
-        values.iter().map(|value| vec![("n_subscribers", 20.0), (name, *value)]).collect::<Vec<_>>()
-    };
-    let columns = [
-        "possible",
-        "accrued by streams",
-        "charged to cards less fees",
-        "ran dry",
-        "cards failed",
-        "share of gas",
-        "all_gas",
-        "merchant_gas",
-        "locked in streams",
-        "n_topups",
-    ];
-    println!(
-        "{}",
-        means(&economy, 5, &at("prepaid", &[30.0 * DAYS, 90.0 * DAYS, 180.0 * DAYS, 360.0 * DAYS]), &columns)
-    );
-    println!("{}", means(&economy, 3, &at("withdraw_every", &[DAYS, 7.0 * DAYS, 30.0 * DAYS, 90.0 * DAYS]), &columns));
-    println!("{}", means(&economy, 3, &at("batched", &[1.0, 0.0]), &columns));
-    println!("{}", means(&economy, 3, &at("gas_price", &[0.02, 1.0, 2.0]), &columns));
 }

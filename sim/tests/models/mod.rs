@@ -103,17 +103,3 @@ impl Agent for Thief {
 /// What has to be put before `[columns]` for a thief.
 pub(crate) const WITH_THIEF: (&str, &str) =
     ("[columns]\n", "[[agent]]\nname = \"thief\"\nkind = \"thief\"\n\n[columns]\n");
-
-/// The means of columns' last rows over seeds 1 to `n_runs`, a line a point.
-#[track_caller]
-pub(crate) fn means(economy: &Economy, n_runs: u64, points: &[Vec<(&str, f64)>], columns: &[&str]) -> String {
-    let mut text = format!("{}\n", columns.join(" | "));
-    for point in points {
-        let tables: Vec<Table> = (1..=n_runs).map(|seed| ran(economy, seed, point)).collect();
-        tables.iter().for_each(Table::is_conserved);
-        let mean = |column: &&str| tables.iter().map(|table| table.last(column)).sum::<f64>() / n_runs as f64;
-        let means: Vec<String> = columns.iter().map(|column| format!("{:.4}", mean(column))).collect();
-        text += &format!("{point:?}: {}\n", means.join(" | "));
-    }
-    text
-}
