@@ -17,3 +17,5 @@ pub mod results;
 pub mod rows;
 pub mod runner;
 pub mod script;
+
+mod words;

@@ -1,6 +1,8 @@
 //! What a world offers to the runner: columns, parameters, and runs that take steps. The runner knows no more of a model,
 //! and a model knows of one run only.
 
+use std::fmt;
+
 use crate::{
     draws::Draws,
     rows::{Column, Rows},
@@ -17,6 +19,18 @@ pub enum Value {
     Text(String),
     /// Yes or no.
     Flag(bool),
+}
+
+/// As a netlist has it: text in quotes.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Float(number) => write!(f, "{number}"),
+            Self::Integer(number) => write!(f, "{number}"),
+            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Flag(flag) => write!(f, "{flag}"),
+        }
+    }
 }
 
 /// Values of the swept parameters, in their order; the others have the netlist's values.

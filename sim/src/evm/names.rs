@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, keccak256, map::AddressMap};
 
+use crate::words::edits;
+
 /// The address of the account `name`: the last 20 bytes of the name's Keccak-256, the same in every run.
 #[must_use]
 pub fn address_of(name: &str) -> Address {
@@ -49,20 +51,8 @@ pub(crate) fn hint<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -
     near.map_or_else(String::new, |(_, name)| format!("; did you mean {name}?"))
 }
 
-/// How many letters are to be put in, left out or exchanged to make `b` of `a`, without regard to case; nothing if more
-/// than `bound`.
+/// The edits between the beginnings of two names; nothing if more than `bound`.
 fn distance(a: &str, b: &str, bound: usize) -> Option<usize> {
-    let (a, b) = (a.to_lowercase(), b.to_lowercase());
-    let b: Vec<char> = b.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().take(64).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let exchanged = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = exchanged.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row.last().copied().filter(|distance| *distance <= bound)
+    let beginning = |name: &str| name.chars().take(64).collect::<String>();
+    Some(edits(&beginning(a), &beginning(b))).filter(|distance| *distance <= bound)
 }

@@ -83,16 +83,7 @@ pub fn parameters() -> Vec<Parameter> {
 }
 
 fn refuse(name: &str, value: &Value, wanted: &str) -> BlockError {
-    BlockError::Parameter(format!("parameter {name} is {}: give {wanted}", shown(value)))
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Float(number) => number.to_string(),
-        Value::Integer(number) => number.to_string(),
-        Value::Text(text) => format!("{text:?}"),
-        Value::Flag(flag) => flag.to_string(),
-    }
+    BlockError::Parameter(format!("parameter {name} is {value}: give {wanted}"))
 }
 
 impl Settings {
@@ -122,7 +113,7 @@ impl Settings {
         };
         let amount = || match value {
             Value::Text(text) => Ok(text.clone()),
-            Value::Float(_) | Value::Integer(_) => Ok(shown(value)),
+            Value::Float(_) | Value::Integer(_) => Ok(value.to_string()),
             Value::Flag(_) => Err(refuse(name, value, "an amount of tokens")),
         };
         match name {

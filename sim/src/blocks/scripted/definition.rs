@@ -233,12 +233,7 @@ impl Definition {
                 )));
             };
             let taken = take(*kind, value).ok_or_else(|| {
-                BlockError::Parameter(format!(
-                    "{name} is {}, not {}: give {}",
-                    shown(value),
-                    kind.name(),
-                    kind.example()
-                ))
+                BlockError::Parameter(format!("{name} is {}, not {}: give {}", value, kind.name(), kind.example()))
             })?;
             let map = if parameters.contains_key(name.as_str()) { &mut parameters } else { &mut variables };
             map.insert(name.into(), taken);
@@ -257,14 +252,5 @@ fn take(kind: Kind, value: &Value) -> Option<Dynamic> {
         Value::Integer(integer) => kind.read(&toml::Value::Integer(*integer)),
         Value::Flag(flag) => kind.read(&toml::Value::Boolean(*flag)),
         Value::Text(text) => kind.parse(text),
-    }
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Float(float) => float.to_string(),
-        Value::Integer(integer) => integer.to_string(),
-        Value::Flag(flag) => flag.to_string(),
-        Value::Text(text) => format!("{text:?}"),
     }
 }
