@@ -52,6 +52,13 @@ pub enum ChainError {
     Nonsense(&'static str),
 }
 
+/// What some blocks hold.
+pub(crate) struct Scan {
+    pub(crate) found: Found,
+    /// The last of these blocks and its hash.
+    pub(crate) last: (u64, B256),
+}
+
 /// A chain with an application.
 #[derive(Clone, Debug)]
 pub struct Chain {
@@ -160,14 +167,20 @@ impl Chain {
         Ok(block.map(|block| block.header.hash))
     }
 
-    /// What happened from `from` to at most `to`, less than [`MAX_BLOCKS`] later, and the last block that this is about.
-    pub(crate) async fn found(&self, setup: &Setup, from: u64, to: u64) -> Result<(Found, u64), ChainError> {
+    /// What happened from `from` to at most `to`, less than [`MAX_BLOCKS`] later, and the last block that this is about;
+    /// `None` if the chain goes another way meanwhile.
+    pub(crate) async fn found(&self, setup: &Setup, from: u64, to: u64) -> Result<Option<Scan>, ChainError> {
         let mut last = to;
         loop {
+            // Logs name no chain. They are of this one if it has the same block before they are asked for and after.
+            let Some(hash) = self.block_hash(last).await? else { return Ok(None) };
             match self.found_between(setup, from, last).await {
                 // An endpoint may refuse what it finds too much.
                 Err(ChainError::Rpc(_)) if last > from => last = from + (last - from) / 2,
-                result => return Ok((result?, last)),
+                found => {
+                    let (found, is_same) = (found?, self.block_hash(last).await? == Some(hash));
+                    return Ok(is_same.then_some(Scan { found, last: (last, hash) }));
+                }
             }
         }
     }

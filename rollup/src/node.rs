@@ -8,8 +8,10 @@ use alloy::primitives::{Address, B256};
 use tokio::time::sleep;
 
 use crate::application::{Application, Program, boot};
-use crate::chain::{Chain, ChainError, MAX_BLOCKS};
+use crate::chain::{Chain, ChainError, Scan};
 use crate::machine::Machine;
+use crate::reader::Reader;
+use crate::recorder::Recorder;
 use crate::store::{Answer, EpochStatus, Input, InputStatus, Page, Setup, Store, StoreError};
 
 /// How often the application may end at the same input before the node gives up.
@@ -25,12 +27,6 @@ const COPIES_PER_DOUBLING: u64 = 4;
 /// Inputs that are read from the database at once.
 const INPUTS_AT_ONCE: u64 = 256;
 
-/// Blocks that the first scan of a look covers. Each further one covers twice as many, or half, by what was found.
-const FIRST_BLOCKS: u64 = 64;
-
-/// Inputs in a scan above which the next covers fewer blocks: they are all in memory, as JSON too.
-const MANY_INPUTS: usize = 4_096;
-
 /// Blocks whose hashes are looked at to find where a reorg began; beyond these all is read again.
 const MAX_REORG: u64 = 10_000;
 
@@ -44,6 +40,14 @@ pub enum NodeError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The file of answers that are not in the database yet.
+    #[error("the journal {path}: {error}")]
+    Journal {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
     /// The application's process or files.
     #[error("the application's files in {directory}: {error}")]
     Files {
@@ -139,6 +143,7 @@ pub struct Node {
     chain: Chain,
     setup: Setup,
     store: Store,
+    recorder: Recorder,
     machine: Machine,
     application: Application,
     program: Program,
@@ -153,13 +158,15 @@ impl Node {
         let setup = chain.setup(app).await?;
         let store = Store::open(&database)?;
         store.set_up(&setup)?;
+        let boot = boot();
+        let recorder = Recorder::start(&database, store.boot()?.as_ref() == Some(&boot))?;
         let machine = Machine::default();
         let files = |error| NodeError::Files { directory: program.directory.clone(), error };
         let application = Application::start(program.clone(), &machine).await.map_err(files)?;
         let can_claim = chain.can_claim(&setup).await?;
-        let mut node = Self { chain, setup, store, machine, application, program, pause, can_claim };
+        let mut node = Self { chain, setup, store, recorder, machine, application, program, pause, can_claim };
         // After a power cut the application's files may lack what the node knows they had.
-        if node.store.note_boot(&boot())? {
+        if node.store.note_boot(&boot)? {
             node.put_back(node.store.n_processed()?, &mut drop).await?;
         }
         Ok(node)
@@ -199,56 +206,64 @@ impl Node {
 
     /// Catches up with the chain as it is.
     pub async fn step(&mut self, mut tell: impl FnMut(Event)) -> Result<(), NodeError> {
-        let head = self.read(&mut tell).await?;
+        // An earlier step may have been given up in the middle.
+        self.recorder.drain()?;
+        let (head, mut reader) = self.look(&mut tell).await?;
+        let (mut next, mut n_outputs) = (self.store.n_processed()?, self.store.n_outputs()?);
         loop {
-            let inputs = self.store.unprocessed(INPUTS_AT_ONCE)?;
-            let mut n_outputs = self.store.n_outputs()?;
+            let inputs = self.store.inputs_from(next, INPUTS_AT_ONCE)?;
+            if inputs.is_empty() {
+                self.recorder.drain()?;
+            }
+            match if inputs.is_empty() { reader.next().await } else { reader.ready() } {
+                Some(scan) => self.add_scan(scan?, &mut tell)?,
+                None if inputs.is_empty() => break,
+                None => {}
+            }
             for input in &inputs {
                 n_outputs += self.process(input, n_outputs, &mut tell).await?;
             }
-            if inputs.is_empty() {
-                break;
-            }
+            next += inputs.len() as u64;
         }
-        self.store.close_epochs(head)?;
-        self.claim(&mut tell).await
+        // Otherwise the chain has gone another way meanwhile: the next look finds where.
+        if self.last_read()?.is_some_and(|(block, _)| block == head) {
+            self.store.close_epochs(head)?;
+            self.claim(&mut tell).await?;
+        }
+        Ok(())
     }
 
-    /// Reads the chain up to its head, and gives the head's number.
-    async fn read(&mut self, tell: &mut impl FnMut(Event)) -> Result<u64, NodeError> {
+    /// Looks where the chain's head is, and reads on up to there from the last block that was read and is in the chain.
+    async fn look(&mut self, tell: &mut impl FnMut(Event)) -> Result<(u64, Reader), NodeError> {
         let (head, head_hash) = self.chain.head().await?;
-        let read = self.store.blocks(1)?.first().copied();
-        if read == Some((head, head_hash)) {
-            return Ok(head);
+        if let Some((number, hash)) = self.last_read()?.filter(|read| *read != (head, head_hash))
+            && self.chain.block_hash(number).await? != Some(hash)
+        {
+            self.unwind(tell).await?;
         }
-        let mut next = match read {
-            Some((number, hash)) if self.chain.block_hash(number).await? == Some(hash) => number + 1,
-            Some(_) => self.unwind(tell).await? + 1,
-            None => self.setup.from_block,
-        };
-        let mut n_blocks = FIRST_BLOCKS;
-        while next <= head {
-            let (found, last) = self.chain.found(&self.setup, next, head.min(next + n_blocks - 1)).await?;
-            let has_many = found.inputs.len() > MANY_INPUTS;
-            n_blocks = if has_many { n_blocks.div_ceil(2) } else { MAX_BLOCKS.min(n_blocks * 2) };
-            // The hash is asked for after the logs: if the chain went another way meanwhile, the next look finds it.
-            let Some(hash) = self.chain.block_hash(last).await? else { return Ok(head) };
-            let expected = self.store.n_inputs()?;
-            for ((input, _), expected) in found.inputs.iter().zip(expected..) {
-                if input.index != expected {
-                    return Err(NodeError::Gap { expected, found: input.index });
-                }
-            }
-            self.store.add_scan(&found, (last, hash))?;
-            let n_inputs = self.store.n_inputs()?;
-            tell(Event::Read { block: last, n_inputs });
-            next = last + 1;
-        }
-        Ok(head)
+        Ok((head, Reader::start(self.chain.clone(), self.setup, self.last_read()?, head)))
     }
 
-    /// Goes back to the last block that is still in the chain, the application too. Gives that block's number.
-    async fn unwind(&mut self, tell: &mut impl FnMut(Event)) -> Result<u64, NodeError> {
+    fn last_read(&self) -> Result<Option<(u64, B256)>, NodeError> {
+        Ok(self.store.blocks(1)?.first().copied())
+    }
+
+    /// Adds what was read, if its inputs follow those that are there.
+    fn add_scan(&mut self, Scan { found, last }: Scan, tell: &mut impl FnMut(Event)) -> Result<(), NodeError> {
+        self.recorder.drain()?;
+        let expected = self.store.n_inputs()?;
+        for ((input, _), expected) in found.inputs.iter().zip(expected..) {
+            if input.index != expected {
+                return Err(NodeError::Gap { expected, found: input.index });
+            }
+        }
+        self.store.add_scan(&found, last)?;
+        tell(Event::Read { block: last.0, n_inputs: self.store.n_inputs()? });
+        Ok(())
+    }
+
+    /// Goes back to the last block that is still in the chain, the application too.
+    async fn unwind(&mut self, tell: &mut impl FnMut(Event)) -> Result<(), NodeError> {
         let mut fork = self.setup.from_block.saturating_sub(1);
         for (number, hash) in self.store.blocks(MAX_REORG)? {
             if self.chain.block_hash(number).await? == Some(hash) {
@@ -262,7 +277,7 @@ impl Node {
             self.put_back(n_inputs, tell).await?;
         }
         tell(Event::Reorganised { block: fork, n_inputs });
-        Ok(fork)
+        Ok(())
     }
 
     /// Takes the application back to what it was after `n_inputs`.
@@ -295,9 +310,9 @@ impl Node {
         tell: &mut impl FnMut(Event),
     ) -> Result<u64, NodeError> {
         let answer = self.answer(input, first_output, tell).await?;
-        self.store.record(input.index, &answer)?;
-        let Answer { status, outputs, reports } = answer;
-        let (n_outputs, n_reports) = (outputs.len(), reports.len());
+        let Answer { status, outputs, reports } = &answer;
+        let (status, n_outputs, n_reports) = (*status, outputs.len(), reports.len());
+        self.recorder.record(input.index, answer)?;
         tell(Event::Processed { input: input.index, status, n_outputs, n_reports });
         let n_inputs = input.index + 1;
         if n_inputs.is_multiple_of(inputs_per_copy(n_inputs)) {
@@ -332,6 +347,7 @@ impl Node {
         let directory = self.program.directory.clone();
         let files = |error| NodeError::Files { directory, error };
         self.application.restart(&self.machine).await.map_err(files)?;
+        self.recorder.drain()?;
         tell(Event::Restarted { input: self.store.n_processed()? });
         Ok(())
     }

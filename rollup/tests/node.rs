@@ -10,7 +10,7 @@ mod world;
 use alloy::primitives::{Address, B256, U256, address};
 use alloy::providers::Provider;
 use alloy::sol_types::SolCall;
-use rollup::{EpochStatus, Event, InputStatus};
+use rollup::{EpochStatus, Event, InputStatus, Page};
 use serde_json::Value;
 use world::{EPOCH_LENGTH, World, ask, executeOutputCall, step, user, validateOutputCall};
 
@@ -146,6 +146,45 @@ async fn a_reorg_takes_the_application_back() {
     step(&mut fresh).await;
     assert_eq!(world.store().root(2).unwrap(), root);
     assert_ne!(root, B256::ZERO);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reorg_while_the_chain_is_read_mixes_no_inputs() {
+    let world = World::start("mixed").await;
+    let mut node = world.node().await;
+    world.deposit_ether(0, 1_000, &[]).await;
+    let fork: U256 = world.provider.raw_request("evm_snapshot".into(), ()).await.unwrap();
+    world.input(0, &stream(user(1).address(), 300, 0)).await;
+    world.mine(600).await;
+    // The other way has as many inputs up to here, and one more in a block that has not been read.
+    let mut is_forked = false;
+    let go_another_way = async {
+        let _: bool = world.provider.raw_request("evm_revert".into(), [fork]).await.unwrap();
+        world.input(0, &stream(user(1).address(), 200, 0)).await;
+        world.mine(590).await;
+        world.input(0, &stream(user(1).address(), 1, 0)).await;
+        world.mine(30).await;
+    };
+    let mut go_another_way = Some(go_another_way);
+    let told = |event| {
+        if matches!(event, Event::Processed { input: 1, .. }) {
+            let work = go_another_way.take().unwrap();
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(work));
+            is_forked = true;
+        }
+    };
+    node.step(told).await.unwrap();
+    assert!(is_forked);
+    assert_eq!(world.store().n_inputs().unwrap(), 2);
+    let epochs = world.store().epochs(None, Page { limit: 9, offset: 0 }).unwrap().0;
+    assert!(epochs.iter().all(|epoch| epoch.status == EpochStatus::Open), "{epochs:?}");
+
+    let events = step(&mut node).await;
+    assert!(events.contains(&Event::Reorganised { block: fork_block(&events), n_inputs: 1 }), "{events:?}");
+    assert_eq!(world.store().n_processed().unwrap(), 3);
+    let bob = user(1).address();
+    let balance: Value = serde_json::from_str(&ask(&node, &format!("balance/ether/{bob}")).await).unwrap();
+    assert_eq!(balance["balance"], "201");
 }
 
 fn fork_block(events: &[Event]) -> u64 {

@@ -53,7 +53,7 @@ async fn inputs() {
         format!("{:.0} a second", n_inputs as f64 / at(5).as_secs_f64()),
     );
     let speeds = (0..5).map(|i| format!("{:.0}", n_inputs as f64 / 5.0 / (at(i + 1) - at(i)).as_secs_f64()));
-    row("each fifth of these, once they are read", format!("{} a second", speeds.collect::<Vec<_>>().join(", ")));
+    row("each fifth of these", format!("{} a second", speeds.collect::<Vec<_>>().join(", ")));
 }
 
 /// Adds inputs as fast as the chain takes them: anvil signs for its own accounts.

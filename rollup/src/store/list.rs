@@ -9,9 +9,10 @@ use alloy::sol_types::SolCall;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params_from_iter};
 
-use super::{
-    Epoch, EpochStatus, Input, Output, Report, Store, StoreError, read_epoch, read_input, read_output, read_report,
-};
+use super::epochs::read_epoch;
+use super::inputs::read_input;
+use super::outputs::{read_output, read_report};
+use super::{Epoch, EpochStatus, Input, Output, Report, Store, StoreError};
 use crate::cartesi::Outputs;
 
 /// Where the time of its block is in a call of `EvmAdvance`, counted from 1: after the selector and four words.
