@@ -166,9 +166,8 @@ impl Node {
         let can_claim = chain.can_claim(&setup).await?;
         let mut node = Self { chain, setup, store, recorder, machine, application, program, pause, can_claim };
         // After a power cut the application's files may lack what the node knows they had.
-        if node.store.note_boot(&boot)? {
-            node.put_back(node.store.n_processed()?, &mut drop).await?;
-        }
+        node.store.note_boot(&boot)?;
+        node.put_back(&mut drop).await?;
         Ok(node)
     }
 
@@ -209,6 +208,7 @@ impl Node {
         // An earlier step may have been given up in the middle.
         self.recorder.drain()?;
         let (head, mut reader) = self.look(&mut tell).await?;
+        self.put_back(&mut tell).await?;
         let (mut next, mut n_outputs) = (self.store.n_processed()?, self.store.n_outputs()?);
         loop {
             let inputs = self.store.inputs_from(next, INPUTS_AT_ONCE)?;
@@ -262,7 +262,7 @@ impl Node {
         Ok(())
     }
 
-    /// Goes back to the last block that is still in the chain, the application too.
+    /// Goes back to the last block that is still in the chain.
     async fn unwind(&mut self, tell: &mut impl FnMut(Event)) -> Result<(), NodeError> {
         let mut fork = self.setup.from_block.saturating_sub(1);
         for (number, hash) in self.store.blocks(MAX_REORG)? {
@@ -271,23 +271,24 @@ impl Node {
                 break;
             }
         }
-        let processed = self.store.n_processed()?;
         let n_inputs = self.store.unwind(fork)?;
-        if processed > n_inputs {
-            self.put_back(n_inputs, tell).await?;
-        }
         tell(Event::Reorganised { block: fork, n_inputs });
         Ok(())
     }
 
-    /// Takes the application back to what it was after `n_inputs`.
-    async fn put_back(&mut self, n_inputs: u64, tell: &mut impl FnMut(Event)) -> Result<(), NodeError> {
+    /// Takes the application back to what it was after the processed inputs, if that is to be done. Whoever is stopped in
+    /// the middle does it again from the beginning.
+    async fn put_back(&mut self, tell: &mut impl FnMut(Event)) -> Result<(), NodeError> {
+        if !self.store.is_to_put_back()? {
+            return Ok(());
+        }
+        let n_inputs = self.store.n_processed()?;
         let directory = self.program.directory.clone();
         let had = self.application.put_back(n_inputs, &self.machine).await;
         for index in had.map_err(|error| NodeError::Files { directory, error })?..n_inputs {
             self.feed_again(index, tell).await?;
         }
-        Ok(())
+        Ok(self.store.forget_put_back()?)
     }
 
     /// Gives the application an input that it had before, and expects the same answer.

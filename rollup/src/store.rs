@@ -21,8 +21,8 @@ macro_rules! input_columns {
 
 macro_rules! output_columns {
     () => {
-        "SELECT output.id, output.input, input.epoch, output.raw, output.hash, output.execution_transaction \
-         FROM output JOIN input ON input.id = output.input"
+        "SELECT output.id, output.input, input.epoch, output.raw, output.hash, execution.transaction_hash \
+         FROM output JOIN input ON input.id = output.input LEFT JOIN execution ON execution.output = output.id"
     };
 }
 
@@ -40,7 +40,7 @@ mod outputs;
 pub(crate) use list::List;
 
 /// In order; a database with `user_version` n has had the first n of them.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_node.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_node.sql"), include_str!("migrations/0002_put_back.sql")];
 
 /// Marks the file as this program's.
 const APPLICATION_ID: i64 = 0x5354_524e;
@@ -281,11 +281,26 @@ impl Store {
         Ok(self.connection.query_row(sql, [], |row| row.get(0)).optional()?)
     }
 
-    /// Notes on which start of the system the application runs, and tells whether it ran on another before.
-    pub fn note_boot(&self, name: &str) -> Result<bool, StoreError> {
+    /// Notes on which start of the system the application runs. If it ran on another before, it is to be put back.
+    pub(crate) fn note_boot(&mut self, name: &str) -> Result<(), StoreError> {
         let before = self.boot()?;
-        self.connection.execute("REPLACE INTO boot (id, name) VALUES (0, ?1)", [name])?;
-        Ok(before.is_some_and(|before| before != name))
+        let transaction = self.begin()?;
+        transaction.execute("REPLACE INTO boot (id, name) VALUES (0, ?1)", [name])?;
+        if before.is_some_and(|before| before != name) {
+            note_put_back(&transaction)?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// Whether the application is to be put back to what it was after the processed inputs. Until then it gets no other.
+    pub(crate) fn is_to_put_back(&self) -> Result<bool, StoreError> {
+        Ok(self.connection.query_row("SELECT EXISTS (SELECT 1 FROM put_back)", [], |row| row.get(0))?)
+    }
+
+    /// Notes that the application has been put back.
+    pub(crate) fn forget_put_back(&self) -> Result<(), StoreError> {
+        self.connection.execute("DELETE FROM put_back", [])?;
+        Ok(())
     }
 
     /// What is served, `None` before it is set.
@@ -311,6 +326,12 @@ impl Store {
     fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
         Ok(self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
     }
+}
+
+/// Notes that the application is to be put back, in the transaction that makes it so: a kill leaves both or neither.
+fn note_put_back(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    transaction.execute("REPLACE INTO put_back (id) VALUES (0)", [])?;
+    Ok(())
 }
 
 /// The number of rows of a table whose ids are counted from 0 on.

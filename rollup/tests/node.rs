@@ -117,6 +117,27 @@ async fn after_a_power_cut_the_application_gets_its_inputs_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_begins_again_shows_what_was_executed() {
+    let world = World::start("begins-again").await;
+    // The first scans are short: the inputs and the execution are to be in one of them.
+    world.mine(50).await;
+    let mut node = world.node().await;
+    world.deposit_ether(0, 1_000, &[]).await;
+    world.input(0, &withdraw(250)).await;
+    world.mine(EPOCH_LENGTH).await;
+    step(&mut node).await;
+    let (output, proof) = world.proof(1);
+    let receipt = world.send(2, world.app, 0, executeOutputCall { output, proof }).await;
+    drop(node);
+    std::fs::remove_file(world.database()).unwrap();
+    std::fs::remove_dir_all(world.directory.join("application")).unwrap();
+    let mut fresh = world.node().await;
+    step(&mut fresh).await;
+    let executed = [0, 1].map(|index| world.store().output(index).unwrap().unwrap().execution_transaction);
+    assert_eq!(executed, [None, Some(receipt.transaction_hash)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reorg_takes_the_application_back() {
     let world = World::start("reorg").await;
     let mut node = world.node().await;

@@ -180,6 +180,8 @@ fn rollup_up_status_and_reset() {
     assert!(String::from_utf8_lossy(&ran.stderr).contains("another node works in"), "{ran:?}");
     assert!(Command::new("kill").args(["-TERM", &up.child.id().to_string()]).status().unwrap().success());
     assert_eq!(up.child.wait().unwrap().code(), Some(0));
+    // As a node leaves it that was killed.
+    std::fs::write(net.home().join("rollup/node.journal"), "torn").unwrap();
     check("rollup reset", &net.json(None, reset));
     assert!(!net.home().join("rollup").exists());
 }

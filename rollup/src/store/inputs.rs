@@ -4,7 +4,7 @@ use alloy::primitives::B256;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::epochs::insert_epoch;
-use super::{Execution, Found, Input, InputStatus, Store, StoreError, address, count, hash};
+use super::{Execution, Found, Input, InputStatus, Store, StoreError, address, count, hash, note_put_back};
 
 impl Store {
     /// The last block that was read, and earlier ones whose hashes are kept, from the last on.
@@ -20,7 +20,7 @@ impl Store {
         let transaction = self.begin()?;
         for Execution { output, transaction: hash, block } in &found.executions {
             transaction
-                .prepare_cached("UPDATE output SET execution_transaction = ?2, execution_block = ?3 WHERE id = ?1")?
+                .prepare_cached("REPLACE INTO execution (output, transaction_hash, block) VALUES (?1, ?2, ?3)")?
                 .execute(params![output, hash.as_slice(), block])?;
         }
         let mut before = None;
@@ -36,8 +36,10 @@ impl Store {
         Ok(transaction.commit()?)
     }
 
-    /// Forgets everything after `block`: the chain has gone another way. Gives the number of inputs that are left.
+    /// Forgets everything after `block`: the chain has gone another way. Gives the number of inputs that are left. If the
+    /// application may have had others, it is to be put back.
     pub fn unwind(&mut self, block: u64) -> Result<u64, StoreError> {
+        let (had, n_processed) = (self.n_inputs()?, self.n_processed()?);
         let transaction = self.begin()?;
         let n_inputs: u64 =
             transaction.query_row("SELECT count(*) FROM input WHERE block_number <= ?1", [block], |row| row.get(0))?;
@@ -50,10 +52,7 @@ impl Store {
         // A node is above existing outputs alone.
         transaction.execute("DELETE FROM node WHERE level < 62 AND ((position + 1) << level) > ?1", [n_outputs])?;
         transaction.execute("DELETE FROM epoch WHERE NOT EXISTS (SELECT 1 FROM input WHERE epoch = epoch.id)", [])?;
-        transaction.execute(
-            "UPDATE output SET execution_transaction = NULL, execution_block = NULL WHERE execution_block > ?1",
-            [block],
-        )?;
+        transaction.execute("DELETE FROM execution WHERE block > ?1", [block])?;
         // The last epoch may get other inputs, and claims may have been in lost blocks: they are looked at again.
         transaction.execute(
             "UPDATE epoch SET n_outputs = NULL, outputs_root = NULL, claim_transaction = NULL, status = 'OPEN' \
@@ -64,6 +63,10 @@ impl Store {
             "UPDATE epoch SET claim_transaction = NULL, status = 'CLAIM_COMPUTED' WHERE status <> 'OPEN'",
             [],
         )?;
+        // The first input that is not processed may have been handed out.
+        if n_inputs < had && n_inputs <= n_processed {
+            note_put_back(&transaction)?;
+        }
         transaction.commit()?;
         Ok(n_inputs)
     }

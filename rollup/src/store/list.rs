@@ -107,7 +107,7 @@ impl Store {
             conditions.add("substr(output.raw, 17, 20) = ?", Some(Value::Blob(destination.to_vec())));
         }
         let is_executed = list.is_executed.map(|is_executed| Value::Integer(is_executed.into()));
-        conditions.add("(output.execution_transaction IS NOT NULL) = ?", is_executed);
+        conditions.add("EXISTS (SELECT 1 FROM execution WHERE execution.output = output.id) = ?", is_executed);
         self.list(Rows { table: "output", select: output_columns!(), read: read_output }, conditions, list, each)
     }
 

@@ -1,5 +1,7 @@
 //! The store as the node uses it.
 
+use std::collections::BTreeSet;
+
 use alloy::primitives::keccak256;
 use proptest::prelude::*;
 use rusqlite::types::Value;
@@ -9,7 +11,7 @@ use crate::tree;
 
 const EPOCH_LENGTH: u64 = 4;
 
-/// What happens in one block: the answers to its inputs, and the outputs executed in it, as far as they exist.
+/// What happens in one block: the answers to its inputs, and the outputs executed in it, unless they were before.
 #[derive(Clone, Debug)]
 struct Block {
     answers: Vec<Answer>,
@@ -70,14 +72,8 @@ fn feed(store: &mut Store, way: &str, first: u64, blocks: &[Block], n_answers: u
         let execution = |output: &u64| Execution { output: *output, transaction: hash, block: number };
         found.executions.extend(block.executed.iter().map(execution));
         if block.is_end || number + 1 == first + blocks.len() as u64 {
-            // An output is executed once, and after it was proved: the node has it.
-            let mut executed = Vec::new();
-            found.executions.retain(|Execution { output, .. }| {
-                let row = store.output(*output).unwrap();
-                let is_first = !executed.contains(output);
-                executed.push(*output);
-                is_first && row.is_some_and(|row| row.execution_transaction.is_none())
-            });
+            let mut executed = executed_outputs(store);
+            found.executions.retain(|Execution { output, .. }| executed.insert(*output));
             store.add_scan(&found, (number, hash)).unwrap();
             for ((input, _), answer) in found.inputs.iter().zip(answers.drain(..)) {
                 if input.index < n_answers as u64 && store.n_processed().unwrap() == input.index {
@@ -90,13 +86,19 @@ fn feed(store: &mut Store, way: &str, first: u64, blocks: &[Block], n_answers: u
     }
 }
 
+fn executed_outputs(store: &Store) -> BTreeSet<u64> {
+    let mut statement = store.connection.prepare("SELECT output FROM execution").unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
 /// All rows of all tables.
 fn rows(store: &Store) -> Vec<(String, Vec<Vec<Value>>)> {
     let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
     let mut tables = store.connection.prepare(tables).unwrap();
     let tables = tables.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap);
     let rows = |table: &str| {
-        let mut statement = store.connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2")).unwrap();
+        let key = if table == "node" { "1, 2" } else { "1" };
+        let mut statement = store.connection.prepare(&format!("SELECT * FROM {table} ORDER BY {key}")).unwrap();
         let width = statement.column_count();
         let rows = statement.query_map([], |row| (0..width).map(|column| row.get(column)).collect()).unwrap();
         rows.map(Result::unwrap).collect()
@@ -121,12 +123,6 @@ proptest! {
         let last = blocks.len() - 1;
         // The node goes back to blocks whose hashes it has: those with inputs, and the ends of scans.
         for cut in (0..=last).filter(|cut| !blocks[*cut].answers.is_empty() || blocks[*cut].is_end || *cut == last) {
-            // An execution is known only if its output was there at the scan, which differs when a scan is cut.
-            let is_whole = blocks[cut].is_end || cut == last;
-            let mut blocks = blocks.clone();
-            if !is_whole {
-                blocks.iter_mut().for_each(|block| block.executed.clear());
-            }
             let mut store = empty_store();
             feed(&mut store, "one", 0, &blocks, n_answers);
             for epoch in store.epochs(Some(EpochStatus::Computed), Page { limit: 9, offset: 0 }).unwrap().0 {
@@ -136,6 +132,7 @@ proptest! {
             feed(&mut expected, "one", 0, until(&blocks, cut), n_answers);
 
             let n_inputs = store.unwind(cut as u64).unwrap();
+            store.forget_put_back().unwrap();
             store.close_epochs(cut as u64).unwrap();
             prop_assert_eq!(n_inputs, expected.n_inputs().unwrap());
             prop_assert_eq!(rows(&store), rows(&expected), "cut after block {}", cut);
@@ -210,4 +207,85 @@ fn a_computed_epoch_is_not_computed_again() {
     store.close_epochs(100).unwrap();
     check_epochs(&store, &[(0, 0, Some(4), EpochStatus::Accepted)]);
     assert_eq!(store.last_accepted_epoch().unwrap().unwrap().claim_transaction, Some(B256::repeat_byte(7)));
+}
+
+/// Five inputs in as many blocks, of which `n_answers` are processed, and the chain goes another way after `block`.
+#[track_caller]
+fn check_put_back(n_answers: usize, block: u64, expected: bool) {
+    let mut store = empty_store();
+    feed(&mut store, "one", 0, &vec![self::block(vec![accepted(&["a"])]); 5], n_answers);
+    store.unwind(block).unwrap();
+    assert_eq!(store.is_to_put_back().unwrap(), expected, "{n_answers} answers, back to block {block}");
+    store.forget_put_back().unwrap();
+    assert!(!store.is_to_put_back().unwrap());
+}
+
+#[test]
+fn the_application_is_to_be_put_back_when_it_may_have_had_an_input_that_is_forgotten() {
+    check_put_back(5, 4, false);
+    check_put_back(5, 3, true);
+    check_put_back(3, 1, true);
+    // The fourth input may be under way.
+    check_put_back(3, 2, true);
+    check_put_back(3, 3, false);
+    check_put_back(0, 0, false);
+}
+
+#[test]
+fn another_start_of_the_system_puts_the_application_back() {
+    let mut store = empty_store();
+    for (boot, expected) in [("one", false), ("one", false), ("two", true), ("two", true)] {
+        store.note_boot(boot).unwrap();
+        assert_eq!((store.is_to_put_back().unwrap(), store.boot().unwrap().as_deref()), (expected, Some(boot)));
+    }
+}
+
+#[test]
+fn an_execution_that_is_read_before_its_output_is_recorded_is_shown() {
+    let mut store = empty_store();
+    let hash = hash_of("one", 1);
+    let blocks = [block(vec![accepted(&["a", "b"])]), Block { executed: vec![1], ..block(vec![]) }, block(vec![])];
+    feed(&mut store, "one", 0, &blocks, 0);
+    assert_eq!(store.output(1).unwrap(), None);
+    store.record(0, &accepted(&["a", "b"])).unwrap();
+    let executed = |store: &Store, index| store.output(index).unwrap().unwrap().execution_transaction;
+    assert_eq!((executed(&store, 0), executed(&store, 1)), (None, Some(hash)));
+    for (is_executed, expected) in [(true, [1]), (false, [0])] {
+        let (list, mut listed) = (List { is_executed: Some(is_executed), limit: 9, ..List::default() }, Vec::new());
+        let each = |output: Output| {
+            listed.push(output.index);
+            Ok::<_, StoreError>(())
+        };
+        assert_eq!(store.list_outputs(&list, each).unwrap(), 1);
+        assert_eq!(listed, expected);
+    }
+    store.unwind(1).unwrap();
+    assert_eq!(executed(&store, 1), Some(hash));
+    store.unwind(0).unwrap();
+    assert_eq!(executed(&store, 1), None);
+}
+
+#[test]
+fn a_database_of_the_first_kind_keeps_its_executions() {
+    let path = std::env::temp_dir().join(format!("rollup-store-first-{}", std::process::id()));
+    std::fs::remove_file(&path).ok();
+    let database = Connection::open(&path).unwrap();
+    database.execute_batch(MIGRATIONS[0]).unwrap();
+    database.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+    database.pragma_update(None, "user_version", 1).unwrap();
+    let rows = "INSERT INTO epoch (id, virtual_index, status) VALUES (0, 0, 'OPEN'); \
+                INSERT INTO input VALUES (0, 0, 3, zeroblob(32), zeroblob(20), x'', 'ACCEPTED', 2); \
+                INSERT INTO output VALUES (0, 0, x'0a', zeroblob(32), NULL, NULL); \
+                INSERT INTO output VALUES (1, 0, x'0b', zeroblob(32), zeroblob(32), 4);";
+    database.execute_batch(rows).unwrap();
+    drop(database);
+    let mut store = Store::open(&path).unwrap();
+    let executed = |store: &Store| {
+        [0, 1].map(|index| store.output(index).unwrap().map(|output| (output.raw, output.execution_transaction)))
+    };
+    assert_eq!(executed(&store), [Some((vec![10], None)), Some((vec![11], Some(B256::ZERO)))]);
+    store.unwind(3).unwrap();
+    assert_eq!(executed(&store), [Some((vec![10], None)), Some((vec![11], None))]);
+    drop(store);
+    std::fs::remove_file(&path).unwrap();
 }

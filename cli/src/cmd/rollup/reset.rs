@@ -25,7 +25,8 @@ pub(crate) struct ResetArgs {
 
 /// What a node makes in its directory.
 const FOLDERS: [&str; 4] = ["application", "chain.states", "copies", "copy"];
-const FILES: [&str; 6] = ["node.db", "node.db-wal", "node.db-shm", "chain.json", "application.log", "lock"];
+const FILES: [&str; 7] =
+    ["node.db", "node.db-wal", "node.db-shm", "node.journal", "chain.json", "application.log", "lock"];
 
 fn gone(result: io::Result<()>) -> io::Result<()> {
     match result {
