@@ -1,0 +1,78 @@
+//! Of what a store is: chain, genesis, size of epochs, sources. Rows of another index mixed in could not be told apart.
+
+use alloy::primitives::B256;
+
+use crate::{Error, Result, database::Database, rows::Value};
+
+/// The name of the row that holds the hash of the block before the first that is stored, or of block 0.
+const ANCHOR: &str = "anchor";
+
+/// Checks that the store is of `wanted`, which are names and what they stand for; if it is empty, it is from here on.
+///
+/// # Errors
+/// If it is of something else; the text has both values.
+pub(crate) fn claim(database: &mut dyn Database, wanted: &[(String, String)]) -> Result<()> {
+    if is_claimed(database, wanted)? {
+        return Ok(());
+    }
+    for (name, content) in wanted {
+        insert(database, name, content)?;
+    }
+    Ok(())
+}
+
+/// Whether the store is of `wanted` already, and not empty.
+///
+/// # Errors
+/// If it is of something else.
+pub(crate) fn is_claimed(database: &mut dyn Database, wanted: &[(String, String)]) -> Result<bool> {
+    let rows =
+        database.ask("SELECT name, content FROM identity WHERE name <> ?1 ORDER BY name", &[Value::Text(ANCHOR)])?;
+    let stored: Vec<(&str, &str)> = rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?))).collect::<Result<_>>()?;
+    if stored.is_empty() {
+        return Ok(false);
+    }
+    let find = |name: &str| stored.iter().find(|(stored, _)| *stored == name).map(|(_, content)| *content);
+    for (name, content) in wanted {
+        match find(name) {
+            Some(stored) if stored == content => {}
+            stored => return Err(refusal(name, stored, Some(content))),
+        }
+    }
+    match stored.iter().find(|(name, _)| wanted.iter().all(|(wanted, _)| wanted != name)) {
+        Some((name, content)) => Err(refusal(name, Some(content), None)),
+        None => Ok(true),
+    }
+}
+
+fn refusal(name: &str, stored: Option<&str>, wanted: Option<&str>) -> Error {
+    let (stored, wanted) = (stored.unwrap_or("nothing"), wanted.unwrap_or("nothing"));
+    Error::Config(format!(
+        "the store was made with {name} = {stored}, but the configuration says {wanted}; restore the configuration, or \
+         name another store"
+    ))
+}
+
+/// Checks that the chain is the one that the store is of, by the hash of block `number`; notes it if `is_final` and
+/// there is none yet.
+///
+/// # Errors
+/// If it is another chain.
+pub(crate) fn anchor(database: &mut dyn Database, number: u64, hash: B256, is_final: bool) -> Result<()> {
+    let rows = database.ask("SELECT content FROM identity WHERE name = ?1", &[Value::Text(ANCHOR)])?;
+    match rows.first() {
+        Some(row) if row.text(0)? == hash.to_string() => Ok(()),
+        Some(row) => Err(Error::Config(format!(
+            "the store is of a chain whose block {number} is {}, but the endpoints' block {number} is {hash}; check \
+             chain.endpoints, or name another store",
+            row.text(0)?
+        ))),
+        None if is_final => insert(database, ANCHOR, &hash.to_string()),
+        None => Ok(()),
+    }
+}
+
+fn insert(database: &mut dyn Database, name: &str, content: &str) -> Result<()> {
+    database.run("INSERT INTO identity (name, content) VALUES (?1, ?2)", &[Value::Text(name), Value::Text(content)])?;
+    Ok(())
+}

@@ -1,0 +1,273 @@
+//! The generic kind: the decoded events of any contracts, row by row, without a line of code.
+//!
+//! The snapshot of an epoch has the rows of each event in the order of the chain. If they are more than a mebibyte, it
+//! has links to pages of them instead, which [`Events::pages`] makes again from the database.
+
+use std::{borrow::Cow, collections::BTreeMap, path::Path};
+
+use alloy::{
+    json_abi::{Event, JsonAbi},
+    primitives::U256,
+};
+use cid::Cid;
+use ipld_core::ipld::Ipld;
+
+use super::{Kind, Reader};
+use crate::{
+    Error, Result,
+    abi::{EventTable, Meaning},
+    block::Blocks,
+    config::{EventsConfig, FactoryConfig},
+    content::{DAG_CBOR, cid, encode},
+    database::Database,
+    epoch::Epoch,
+    event::{Emitter, Factory, Watch, Watched},
+    rows::{Row, Table, Value},
+    snapshot::{EpochHead, Snapshot},
+};
+
+/// What payloads say that they are.
+const KIND: &str = "events";
+
+/// Rows of a page.
+const N_PAGE: usize = 1_000;
+
+/// Bytes of rows that a payload holds itself.
+const N_INLINE_BYTES: usize = 1 << 20;
+
+/// Bytes of an ABI file.
+const N_ABI_BYTES: u64 = 16 << 20;
+
+/// A source of this kind.
+#[derive(Debug)]
+pub struct Events {
+    watch: Watch,
+}
+
+impl Events {
+    /// The source `name`, with the events of its ABI file.
+    ///
+    /// # Errors
+    /// If the file is no ABI, an event is not in it, or two events would share a table.
+    pub fn new(name: &str, start_block: u64, config: &EventsConfig) -> Result<Self> {
+        let abi = read_abi(name, &config.abi)?;
+        let chosen = choose(name, &abi, config)?;
+        let mut events = Vec::new();
+        let factory = config.factory.as_ref().map(|factory| watch_factory(name, factory)).transpose()?;
+        let (emitter, factory) = match factory {
+            Some((watched, factory)) => {
+                events.push(watched);
+                (Emitter::Children, Some(factory))
+            }
+            None => (Emitter::Contracts(config.contracts.clone()), None),
+        };
+        for event in chosen {
+            let table = EventTable::new(name, event)?;
+            if let Some(other) = events.iter().find(|other| other.table.table.name == table.table.name) {
+                let (event, other) = (event.full_signature(), &other.table.event);
+                return Err(Error::Config(format!(
+                    "source {name}: {event} and another event {other} share the table {}; choose one of them by its \
+                     signature in events",
+                    table.table.name
+                )));
+            }
+            events.push(Watched { table, emitter: emitter.clone(), topic1: None });
+        }
+        Ok(Self { watch: Watch { source: name.to_owned(), start_block, events, factory } })
+    }
+
+    /// The pages of `epoch` that its snapshot links to, in order of events and rows; none if it holds its rows itself.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn pages(&self, database: &mut dyn Database, epoch: &Epoch) -> Result<Vec<(Cid, Vec<u8>)>> {
+        let mut pages = Vec::new();
+        let mut n_bytes = 0;
+        for watched in &self.watch.events {
+            each_page(database, &watched.table, epoch.blocks, &mut |rows| {
+                let bytes = encode(&rows);
+                n_bytes += bytes.len();
+                pages.push((cid(DAG_CBOR, &bytes), bytes));
+            })?;
+        }
+        Ok(if n_bytes > N_INLINE_BYTES { pages } else { Vec::new() })
+    }
+}
+
+impl Kind for Events {
+    fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    fn tables(&self) -> Vec<Table> {
+        Vec::new()
+    }
+
+    fn prepare(&mut self, _database: &mut dyn Database, _reader: &dyn Reader, _blocks: Blocks) -> Result<()> {
+        Ok(())
+    }
+
+    fn derive(&mut self, _database: &mut dyn Database, _blocks: Blocks) -> Result<()> {
+        Ok(())
+    }
+
+    fn unwind(&mut self, _database: &mut dyn Database, _to: u64) -> Result<()> {
+        Ok(())
+    }
+
+    fn snapshots(&mut self, database: &mut dyn Database, epoch: &Epoch) -> Result<Vec<Snapshot>> {
+        let (mut inline, mut links, mut sums) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let mut n_bytes = 0;
+        for watched in &self.watch.events {
+            let (mut rows, mut pages, mut n_rows) = (Vec::new(), Vec::new(), 0_u64);
+            each_page(database, &watched.table, epoch.blocks, &mut |page| {
+                let bytes = encode(&page);
+                n_bytes += bytes.len();
+                n_rows += u64::try_from(page.len()).expect("a page has few rows");
+                pages.push(Ipld::Link(cid(DAG_CBOR, &bytes)));
+                if n_bytes <= N_INLINE_BYTES {
+                    rows.extend(page);
+                } else {
+                    rows.clear();
+                }
+            })?;
+            let name = &watched.table.event;
+            inline.insert(name.clone(), Ipld::List(rows));
+            links.insert(name.clone(), Ipld::List(pages));
+            sums.push((Cow::Owned(name.clone()), U256::from(n_rows)));
+        }
+        let head = EpochHead::new(KIND, &self.watch.source, epoch);
+        let mut payload = match ipld_core::serde::to_ipld(head) {
+            Ok(Ipld::Map(payload)) => payload,
+            other => unreachable!("a head is a map: {other:?}"),
+        };
+        if n_bytes > N_INLINE_BYTES {
+            payload.insert("pages".to_owned(), Ipld::Map(links));
+        } else {
+            payload.insert("events".to_owned(), Ipld::Map(inline));
+        }
+        let bytes = encode(&Ipld::Map(payload));
+        Ok(vec![Snapshot { project: self.watch.source.clone(), cid: cid(DAG_CBOR, &bytes), bytes, sums }])
+    }
+}
+
+/// Gives the rows of `blocks` to `use_page`, page by page.
+fn each_page(
+    database: &mut dyn Database,
+    event: &EventTable,
+    blocks: Blocks,
+    use_page: &mut dyn FnMut(Vec<Ipld>),
+) -> Result<()> {
+    let columns: Vec<_> = event.table.columns.iter().map(|column| column.name.as_str()).collect();
+    let sql = format!(
+        "SELECT {} FROM {} WHERE block >= ?1 AND block <= ?2 AND (block, idx) > (?1, ?3) ORDER BY block, idx LIMIT {N_PAGE}",
+        columns.join(", "),
+        event.table.name
+    );
+    // Places in a block count from 0, so that -1 is before all of them.
+    let (mut first, mut idx) = (blocks.first, -1);
+    loop {
+        let rows = database.ask(&sql, &[Value::count(first), Value::count(blocks.last), Value::Integer(idx)])?;
+        let page = rows.iter().map(|row| row_ipld(event, row)).collect::<Result<Vec<_>>>()?;
+        let is_last = page.len() < N_PAGE;
+        if let Some(last) = rows.iter().last() {
+            (first, idx) = (last.count(0)?, last.integer(1)?);
+            use_page(page);
+        }
+        if is_last {
+            return Ok(());
+        }
+    }
+}
+
+/// A row as a list, in order of the columns.
+fn row_ipld(event: &EventTable, row: Row<'_>) -> Result<Ipld> {
+    let cells = event.meanings.iter().enumerate().map(|(i, meaning)| {
+        Ok(match meaning {
+            Meaning::Flag => Ipld::Bool(row.integer(i)? != 0),
+            Meaning::Integer | Meaning::Time => Ipld::Integer(row.integer(i)?.into()),
+            Meaning::Unsigned => {
+                let amount = row.amount(i)?;
+                let bytes = || Ipld::Bytes(amount.to_be_bytes_vec());
+                u64::try_from(amount).map_or_else(|_| bytes(), |amount| Ipld::Integer(amount.into()))
+            }
+            Meaning::Signed => signed_ipld(row.amount(i)?),
+            Meaning::Address | Meaning::Bytes => Ipld::Bytes(row.blob(i)?.to_vec()),
+            Meaning::Text => Ipld::String(row.text(i)?.to_owned()),
+        })
+    });
+    cells.collect::<Result<Vec<_>>>().map(Ipld::List)
+}
+
+/// An integer if it has 64 bits with its sign, else the 32 bytes of its two's complement.
+fn signed_ipld(shifted: U256) -> Ipld {
+    let number = crate::abi::signed(shifted);
+    i64::try_from(number)
+        .map_or_else(|_| Ipld::Bytes(number.to_be_bytes::<32>().to_vec()), |number| Ipld::Integer(number.into()))
+}
+
+fn read_abi(source: &str, path: &Path) -> Result<JsonAbi> {
+    let refuse = |problem: String| Error::Config(format!("abi of source {source}: {}: {problem}", path.display()));
+    let n_bytes = std::fs::metadata(path).map_err(|error| refuse(format!("{error}; name another file")))?.len();
+    if n_bytes > N_ABI_BYTES {
+        return Err(refuse(format!("{n_bytes} bytes are more than {N_ABI_BYTES}; name a file with the ABI alone")));
+    }
+    let text = std::fs::read(path).map_err(|error| refuse(format!("{error}; name another file")))?;
+    let mut json: serde_json::Value = serde_json::from_slice(&text).map_err(|error| refuse(error.to_string()))?;
+    if let Some(list) = json.get_mut("abi") {
+        json = list.take();
+    }
+    if !json.is_array() {
+        return Err(refuse(
+            "it is neither a list nor has one at `abi`; name the ABI or the compiler's artifact".to_owned(),
+        ));
+    }
+    serde_json::from_value(json).map_err(|error| refuse(error.to_string()))
+}
+
+/// The events that are wanted, in order of names.
+fn choose<'a>(source: &str, abi: &'a JsonAbi, config: &EventsConfig) -> Result<Vec<&'a Event>> {
+    let created = config.factory.as_ref().and_then(|factory| Event::parse(&factory.event).ok());
+    if config.events.is_empty() {
+        let created = created.map(|event| event.selector());
+        let all: Vec<_> = abi.events().filter(|event| !event.anonymous && Some(event.selector()) != created).collect();
+        return if all.is_empty() {
+            Err(Error::Config(format!("abi of source {source} has no events; name another file")))
+        } else {
+            Ok(all)
+        };
+    }
+    let mut chosen: Vec<&Event> = Vec::new();
+    for wanted in &config.events {
+        let mut found = abi.events().filter(|event| event.name == *wanted || event.signature() == *wanted).peekable();
+        if found.peek().is_none() {
+            let names: Vec<_> = abi.events().map(|event| event.name.as_str()).collect();
+            let names = names.join(", ");
+            return Err(Error::Config(format!(
+                "event {wanted} of source {source} is not in its abi, which has {names}"
+            )));
+        }
+        chosen.extend(found);
+    }
+    chosen.sort_by_key(|event| event.signature());
+    chosen.dedup_by_key(|event| event.selector());
+    Ok(chosen)
+}
+
+fn watch_factory(source: &str, config: &FactoryConfig) -> Result<(Watched, Factory)> {
+    let refuse = |problem: String| Error::Config(format!("factory of source {source}: {problem}"));
+    let event = Event::parse(&config.event).map_err(|error| {
+        refuse(format!(
+            "{:?} is no event: {error}; write it as in \"event Created(address indexed child)\"",
+            config.event
+        ))
+    })?;
+    let table = EventTable::new(source, &event)?;
+    let place = event.inputs.iter().position(|input| input.name == config.argument);
+    let column = place.map(|place| crate::abi::N_PLACE + place);
+    let column = column.filter(|column| table.meanings[*column] == Meaning::Address).ok_or_else(|| {
+        refuse(format!("{} is no argument of type address of {}", config.argument, event.full_signature()))
+    })?;
+    let watched = Watched { table, emitter: Emitter::Contracts(vec![config.address]), topic1: None };
+    Ok((watched, Factory { event: 0, column, only: None }))
+}

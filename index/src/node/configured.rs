@@ -1,0 +1,84 @@
+//! A node as the configuration describes it.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::runtime::Handle;
+
+use super::Node;
+use crate::{
+    Result,
+    chain::{BlockingReader, Chain},
+    config::{Config, KindConfig, SourceConfig},
+    fetch::Following,
+    kind::Kind,
+    rpc::Bounds,
+    stage::Dag,
+};
+
+/// The sink of snapshots that others are to agree on.
+pub const CONSENSUS_SINK: &str = "consensus";
+
+impl Node<Chain> {
+    /// The node that `config` describes, whose calls to the chain run on `runtime`.
+    ///
+    /// # Errors
+    /// If the configuration has no kinds or no endpoints to make it of.
+    pub fn new(config: &Config, runtime: Handle) -> Result<Self> {
+        let chain = Arc::new(Chain::new(&config.chain, Bounds::default())?);
+        let identity = identity(config, &config.kinds()?);
+        let (sources, chain_id) = (config.clone(), config.chain.id);
+        let reader = Arc::new(BlockingReader::new(Arc::clone(&chain), runtime));
+        let following = Following {
+            poll: Duration::from_millis(config.chain.poll_ms),
+            finality_blocks: config.chain.finality_blocks,
+        };
+        Ok(Self {
+            store: config.store.clone(),
+            epochs: config.epochs,
+            following,
+            feed: chain,
+            reader,
+            kinds: Box::new(move || sources.kinds()),
+            on_final: Box::new(move || vec![Box::new(Dag::new(chain_id))]),
+            sinks: config.consensus.iter().map(|_| CONSENSUS_SINK.to_owned()).collect(),
+            identity,
+        })
+    }
+}
+
+/// What makes another index of it if it changes: rows and snapshots depend on it.
+fn identity(config: &Config, kinds: &[Box<dyn Kind>]) -> Vec<(String, String)> {
+    let chain = ("chain.id".to_owned(), config.chain.id.to_string());
+    let sources = config.sources.iter().map(|source| (format!("source {}", source.name), describe(source, kinds)));
+    [chain].into_iter().chain(sources).collect()
+}
+
+fn describe(source: &SourceConfig, kinds: &[Box<dyn Kind>]) -> String {
+    let start_block = source.start_block;
+    match &source.kind {
+        KindConfig::Erc1620(config) => {
+            format!("erc1620 from {start_block} of {:?}, portal {:?}", config.contracts, config.portal)
+        }
+        KindConfig::UniswapV2(config) => format!(
+            "uniswap-v2 from {start_block} of {}, pairs {:?}, weth {}, stables {:?}, whitelist {:?}, threshold {:?}, init code hash {:?}",
+            config.factory,
+            config.pairs,
+            config.weth,
+            config.stables,
+            config.whitelist,
+            config.threshold,
+            config.init_code_hash
+        ),
+        KindConfig::Events(config) => {
+            let watch = kinds.iter().map(|kind| kind.watch()).find(|watch| watch.source == source.name);
+            // The file may be elsewhere and say the same.
+            let events: Vec<_> = watch
+                .into_iter()
+                .flat_map(|watch| &watch.events)
+                .map(|event| format!("{} {}", event.table.table.name, event.table.signature))
+                .collect();
+            let factory = config.factory.as_ref().map(|factory| (factory.address, &factory.event, &factory.argument));
+            format!("events from {start_block} of {:?}, factory {factory:?}, {events:?}", config.contracts)
+        }
+    }
+}

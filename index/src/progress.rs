@@ -1,0 +1,72 @@
+//! What the index tells while it works: how far it is, and each thing that happens.
+
+use std::sync::Arc;
+
+/// How far the index is. All counts are since the process began, unless it says otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Where the chain ends, as far as is known.
+    pub head: Option<u64>,
+    /// The last block whose events are stored.
+    pub stored: Option<u64>,
+    /// The last stored block that is final.
+    pub finalized: Option<u64>,
+    /// How many epochs have all their snapshots, of all there are since the genesis.
+    pub epochs: u64,
+    /// Snapshots that were made.
+    pub snapshots: u64,
+    /// Rows of events that were stored.
+    pub rows: u64,
+    /// Blocks that were stored.
+    pub blocks: u64,
+    /// Blocks a second while the last chunks were stored; 0 before the second.
+    pub rate: u64,
+    /// Times that the chain went another way.
+    pub reorgs: u64,
+    /// Blocks that were taken back by the deepest of them.
+    pub deepest_reorg: u64,
+    /// Whether an endpoint of the chain answers.
+    pub is_connected: bool,
+}
+
+impl Progress {
+    /// Blocks of the chain that are not stored; nothing while the head is not known.
+    #[must_use]
+    pub fn lag_blocks(&self) -> Option<u64> {
+        let missing = |head: u64| self.stored.map_or(head.saturating_add(1), |stored| head.saturating_sub(stored));
+        self.head.map(missing)
+    }
+}
+
+/// Something that happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A transaction is done but for its end.
+    Committing {
+        /// The stage that it is of.
+        stage: &'static str,
+    },
+    /// A transaction has ended, and what it did is kept.
+    Committed {
+        /// The stage that it was of.
+        stage: &'static str,
+    },
+    /// The chain went another way, and the index with it.
+    Unwound {
+        /// The last block before.
+        from: u64,
+        /// The last block that stayed.
+        to: u64,
+    },
+    /// Something does not work for the moment, and is tried again.
+    Waiting {
+        /// What, in a sentence.
+        reason: String,
+    },
+    /// This process follows the chain, or leaves that to another and takes snapshots only.
+    Leading(bool),
+}
+
+/// Whoever wants to know. Called from several threads, in the middle of work: should be quick.
+pub type Observer = Arc<dyn Fn(&Event) + Send + Sync>;

@@ -1,0 +1,475 @@
+//! Questions and answers of JSON-RPC 2.0, as text. Knows no network.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+
+use crate::block::Blocks;
+
+/// Characters of a foreign text that reach a message.
+const MAX_QUOTED: usize = 200;
+
+/// A method and its parameters.
+#[derive(Clone, Debug)]
+pub struct Question {
+    pub(super) method: &'static str,
+    params: Box<RawValue>,
+}
+
+impl Question {
+    /// The parameters become a list: a tuple or a slice.
+    #[must_use]
+    pub fn new(method: &'static str, params: impl Serialize) -> Self {
+        let params = serde_json::value::to_raw_value(&params).expect("parameters are numbers, texts and lists of them");
+        Self { method, params }
+    }
+}
+
+/// What an endpoint says to a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer<T> {
+    /// What was asked for.
+    Value(T),
+    /// There is no such block: `null`, or words to that effect.
+    Unknown,
+    /// The call reverts.
+    Reverted,
+    /// The endpoint does not have the state of that block.
+    NoState,
+    /// That would be too much at once; the endpoint may tell what would not.
+    TooLarge(Option<Blocks>),
+    /// The answer is longer than is read.
+    Overflow,
+    /// Anything else that is no reason to ask the same endpoint again.
+    Refused(String),
+}
+
+/// An answer, and whose it is.
+#[derive(Clone, Debug)]
+pub struct Reply<T> {
+    /// What it says.
+    pub answer: Answer<T>,
+    /// The place of the endpoint in the list.
+    pub endpoint: usize,
+    /// The length of its text.
+    pub n_bytes: usize,
+}
+
+/// The answers of a batch by the place of their question. What has none is to be asked again.
+#[derive(Debug)]
+pub(super) struct Matched<T> {
+    pub(super) answers: Vec<Option<(Answer<T>, usize)>>,
+    /// Some call met the endpoint's limit.
+    pub(super) is_busy: bool,
+    /// Why a call has no answer.
+    pub(super) reason: Option<String>,
+}
+
+impl<T> Matched<T> {
+    /// The one answer, which is too long.
+    pub(super) fn overflow(n_bytes: usize) -> Self {
+        Self { answers: vec![Some((Answer::Overflow, n_bytes))], is_busy: false, reason: None }
+    }
+
+    /// Whether there is an answer, or a refusal that makes sense.
+    pub(super) fn has_any(&self) -> bool {
+        self.is_busy || self.answers.iter().any(Option::is_some)
+    }
+}
+
+#[derive(Serialize)]
+struct Request<'a> {
+    jsonrpc: &'static str,
+    id: u64,
+    method: &'a str,
+    params: &'a RawValue,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+struct Response<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Fault {
+    #[serde(default)]
+    code: i64,
+    #[serde(default)]
+    message: String,
+}
+
+/// The body that asks these questions under the ids from `first_id` on: an object for one, a list for several.
+pub(super) fn body(questions: &[&Question], first_id: u64) -> Vec<u8> {
+    let requests: Vec<Request<'_>> = questions
+        .iter()
+        .zip(first_id..)
+        .map(|(question, id)| Request { jsonrpc: "2.0", id, method: question.method, params: &question.params })
+        .collect();
+    match requests.as_slice() {
+        [request] => serde_json::to_vec(request),
+        requests => serde_json::to_vec(requests),
+    }
+    .expect("a request is text and numbers")
+}
+
+/// Matches the answers in a body with the `n_questions` questions that were asked under the ids from `first_id` on.
+/// Answers to what was not asked are passed over; of one that comes twice, neither counts.
+///
+/// # Errors
+/// If the body is no JSON-RPC.
+pub(super) fn matched<T: DeserializeOwned>(
+    body: &[u8],
+    first_id: u64,
+    n_questions: usize,
+) -> Result<Matched<T>, String> {
+    let text = std::str::from_utf8(body).map_err(|_| "the answer is not UTF-8".to_owned())?;
+    let is_list = text.trim_ascii_start().starts_with('[');
+    let responses: Vec<Response<'_>> =
+        if is_list { serde_json::from_str(text) } else { serde_json::from_str(text).map(|response| vec![response]) }
+            .map_err(|_| format!("the answer is no JSON-RPC: \"{}\"", quoted(text)))?;
+    // One error for all is an error for each.
+    if let [Response { id, error: Some(error), .. }] = responses.as_slice()
+        && place(*id, first_id, n_questions).is_none()
+    {
+        return Ok(all_failed(error, n_questions));
+    }
+    let mut by_place: HashMap<usize, Vec<Response<'_>>> = HashMap::with_capacity(n_questions);
+    for response in responses {
+        if let Some(place) = place(response.id, first_id, n_questions) {
+            by_place.entry(place).or_default().push(response);
+        }
+    }
+    let mut matched = Matched { answers: Vec::with_capacity(n_questions), is_busy: false, reason: None };
+    for place in 0..n_questions {
+        let answer = match by_place.get(&place).map(Vec::as_slice) {
+            Some([response]) => read(response, &mut matched),
+            Some(_) => {
+                matched.reason = Some("two answers have the same id".to_owned());
+                None
+            }
+            None => {
+                matched.reason = Some(format!("{} of {n_questions} answers came", by_place.len()));
+                None
+            }
+        };
+        matched.answers.push(answer);
+    }
+    Ok(matched)
+}
+
+fn all_failed<T>(error: &RawValue, n_questions: usize) -> Matched<T> {
+    let fault = fault(error);
+    let is_busy = is_busy(&fault);
+    let mut answers: Vec<Option<(Answer<T>, usize)>> = (0..n_questions).map(|_| None).collect();
+    let reason = format!("\"{}\"", quoted(&fault.message));
+    // An error for a whole batch may be about its being one; an error for one call is its answer.
+    if let [answer] = answers.as_mut_slice()
+        && !is_busy
+    {
+        *answer = Some((refusal(&fault), error.get().len()));
+    }
+    Matched { answers, is_busy, reason: Some(reason) }
+}
+
+/// The answer in a response; nothing if the call met a limit or the answer is not what was asked for.
+fn read<T: DeserializeOwned>(response: &Response<'_>, matched: &mut Matched<T>) -> Option<(Answer<T>, usize)> {
+    if let Some(error) = response.error {
+        let fault = fault(error);
+        if is_busy(&fault) {
+            matched.is_busy = true;
+            matched.reason = Some(format!("\"{}\"", quoted(&fault.message)));
+            return None;
+        }
+        return Some((refusal(&fault), error.get().len()));
+    }
+    // `null` stands for what is not there.
+    let Some(result) = response.result else { return Some((Answer::Unknown, 0)) };
+    match serde_json::from_str(result.get()) {
+        Ok(value) => Some((Answer::Value(value), result.get().len())),
+        Err(error) => {
+            matched.reason = Some(format!("the answer does not fit the question: {}", quoted(&error.to_string())));
+            None
+        }
+    }
+}
+
+/// The place of the question that has this id.
+fn place(id: Option<&RawValue>, first_id: u64, n_questions: usize) -> Option<usize> {
+    let id: u64 = id?.get().trim_matches('"').parse().ok()?;
+    usize::try_from(id.checked_sub(first_id)?).ok().filter(|place| *place < n_questions)
+}
+
+fn fault(error: &RawValue) -> Fault {
+    serde_json::from_str(error.get()).unwrap_or_else(|_| Fault { code: 0, message: error.get().to_owned() })
+}
+
+/// Whether it says that there were too many calls, which is not too many blocks or logs in one call.
+fn is_busy(fault: &Fault) -> bool {
+    let message = fault.message.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if is_too_large(fault) {
+        return false;
+    }
+    matches!(fault.code, 429 | -32005 | -32029)
+        || says(&[
+            "rate limit",
+            "ratelimit",
+            "too many requests",
+            "too many calls",
+            "requests per second",
+            "compute units",
+            "request limit",
+            "exceeded its throughput",
+            "over capacity",
+            "credits",
+            "quota",
+        ])
+}
+
+fn is_too_large(fault: &Fault) -> bool {
+    let message = fault.message.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    says(&[
+        "block range",
+        "blocks range",
+        "range is too",
+        "range too",
+        "range limit",
+        "query returned more than",
+        "more than 10000 results",
+        "response size",
+        "response too large",
+        "response is too big",
+        "too many logs",
+        "logs matched by query exceeds",
+        "query exceeds",
+        "max results",
+        "query timeout",
+        "deadline exceeded",
+        "timed out",
+        "limited to a",
+        "is limited to",
+        "exceed maximum block",
+        "maximum number of blocks",
+    ])
+}
+
+fn refusal<T>(fault: &Fault) -> Answer<T> {
+    let message = fault.message.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if fault.code == 3
+        || fault.code == -32015
+        || says(&[
+            "revert",
+            "invalid opcode",
+            "invalidfeopcode",
+            "invalid jump",
+            "out of gas",
+            "outofgas",
+            "stack underflow",
+            "stack overflow",
+            "opcodenotfound",
+            "bad instruction",
+        ])
+    {
+        return Answer::Reverted;
+    }
+    if says(&[
+        "missing trie node",
+        "state not available",
+        "state is not available",
+        "historical state",
+        "state is pruned",
+        "state has been pruned",
+        "pruned state",
+        "state already discarded",
+        "no state available",
+        "archive",
+        "required historical",
+        "old data not available",
+        "state histories",
+    ]) {
+        return Answer::NoState;
+    }
+    if matches!(fault.code, -32001 | -39001)
+        || says(&[
+            "unknown block",
+            "header not found",
+            "block not found",
+            "resource not found",
+            "could not find block",
+            "block does not exist",
+            "cannot find block",
+            "header for hash not found",
+            "blockoutofrange",
+            "block is out of range",
+            "beyond current head",
+            "not currently canonical",
+        ])
+    {
+        return Answer::Unknown;
+    }
+    if is_too_large(fault) {
+        return Answer::TooLarge(range_in(&message));
+    }
+    Answer::Refused(format!("error {}: \"{}\"", fault.code, quoted(&fault.message)))
+}
+
+/// The range in texts such as "try with this block range [0x10, 0x20]".
+fn range_in(message: &str) -> Option<Blocks> {
+    let (_, rest) = message.split_once("range")?;
+    let (_, rest) = rest.split_once('[')?;
+    let (range, _) = rest.split_once(']')?;
+    let (first, last) = range.split_once(',')?;
+    let number = |text: &str| {
+        let text = text.trim();
+        match text.strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16).ok(),
+            None => text.parse().ok(),
+        }
+    };
+    Blocks::new(number(first)?, number(last)?)
+}
+
+/// A foreign text, short enough and without characters that move the cursor.
+pub(super) fn quoted(text: &str) -> String {
+    let mut quoted: String =
+        text.trim().chars().take(MAX_QUOTED).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.trim().chars().nth(MAX_QUOTED).is_some() {
+        quoted.push('…');
+    }
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn questions(n_questions: usize) -> Vec<Question> {
+        (0..n_questions).map(|place| Question::new("m", [place])).collect()
+    }
+
+    #[test]
+    fn one_question_is_an_object_and_several_are_a_list() {
+        let questions = questions(2);
+        let of = |questions: &[&Question]| String::from_utf8(body(questions, 7)).unwrap();
+        assert_eq!(of(&[&questions[0]]), r#"{"jsonrpc":"2.0","id":7,"method":"m","params":[0]}"#);
+        let two = r#"[{"jsonrpc":"2.0","id":7,"method":"m","params":[0]},{"jsonrpc":"2.0","id":8,"method":"m","params":[1]}]"#;
+        assert_eq!(of(&[&questions[0], &questions[1]]), two);
+    }
+
+    /// Answers to questions 5, 6 and 7, by place.
+    fn values(text: &str) -> (Vec<Option<Answer<u64>>>, bool) {
+        let matched = matched::<u64>(text.as_bytes(), 5, 3).unwrap();
+        assert_eq!(matched.reason.is_some(), matched.answers.iter().any(Option::is_none), "{text}");
+        (matched.answers.into_iter().map(|answer| answer.map(|(answer, _)| answer)).collect(), matched.is_busy)
+    }
+
+    #[track_caller]
+    fn check_matched(text: &str, expected: [Option<u64>; 3], is_busy: bool) {
+        assert_eq!(values(text), (expected.map(|value| value.map(Answer::Value)).into(), is_busy), "{text}");
+    }
+
+    #[test]
+    fn answers_are_matched_by_id() {
+        let all = [Some(1), Some(2), Some(3)];
+        check_matched(r#"[{"id":5,"result":1},{"id":6,"result":2},{"id":7,"result":3}]"#, all, false);
+        check_matched(r#" [{"id":7,"result":3},{"id":5,"result":1},{"id":"6","result":2}] "#, all, false);
+        check_matched(r#"[{"id":7,"result":3}]"#, [None, None, Some(3)], false);
+        check_matched("[]", [None; 3], false);
+        check_matched(r#"[{"id":5,"result":1},{"id":5,"result":2},{"id":7,"result":3}]"#, [None, None, Some(3)], false);
+        check_matched(
+            r#"[{"id":4,"result":1},{"id":8,"result":1},{"id":-1,"result":1},{"result":1}]"#,
+            [None; 3],
+            false,
+        );
+        check_matched(r#"[{"id":6,"result":"text"}]"#, [None; 3], false);
+        let limit = r#"{"code":429,"message":"slow down"}"#;
+        let one_busy = format!(r#"[{{"id":5,"result":1}},{{"id":6,"error":{limit}}},{{"id":7,"result":3}}]"#);
+        check_matched(&one_busy, [Some(1), None, Some(3)], true);
+        check_matched(&format!(r#"{{"id":null,"error":{limit}}}"#), [None; 3], true);
+        check_matched(r#"{"error":{"code":-32600,"message":"no batches"}}"#, [None; 3], false);
+        check_matched(r#"[{"error":{"code":-32600,"message":"no batches"}}]"#, [None; 3], false);
+    }
+
+    #[test]
+    fn null_is_nothing_and_an_error_is_an_answer() {
+        let text = r#"[{"id":5,"result":null},{"id":6,"error":{"code":3,"message":"execution reverted"}},
+            {"id":7,"error":"no object"}]"#;
+        let refused = Answer::Refused("error 0: \"\"no object\"\"".to_owned());
+        assert_eq!(values(text), (vec![Some(Answer::Unknown), Some(Answer::Reverted), Some(refused)], false));
+        let one = matched::<u64>(br#"{"id":null,"error":{"code":-32601,"message":"no such method"}}"#, 5, 1).unwrap();
+        let refused = Answer::Refused("error -32601: \"no such method\"".to_owned());
+        assert_eq!(one.answers, [Some((refused, 42))]);
+    }
+
+    #[test]
+    fn what_is_no_json_rpc_is_quoted_in_part() {
+        for (text, expected) in [
+            ("<html>\n\u{1b}[31m", "the answer is no JSON-RPC: \"<html>  [31m\""),
+            ("", "the answer is no JSON-RPC: \"\""),
+            ("[1]", "the answer is no JSON-RPC: \"[1]\""),
+            ("\"text\"", "the answer is no JSON-RPC: \"\"text\"\""),
+        ] {
+            assert_eq!(matched::<u64>(text.as_bytes(), 1, 1).unwrap_err(), expected);
+        }
+        let long = matched::<u64>("é".repeat(1_000).as_bytes(), 1, 1).unwrap_err();
+        assert_eq!(long, format!("the answer is no JSON-RPC: \"{}…\"", "é".repeat(200)));
+        assert_eq!(matched::<u64>(b"\xff", 1, 1).unwrap_err(), "the answer is not UTF-8");
+    }
+
+    #[track_caller]
+    fn check_refusal(code: i64, message: &str, expected: &Answer<u64>) {
+        let fault = Fault { code, message: message.to_owned() };
+        assert!(!is_busy(&fault), "{message}");
+        assert_eq!(&refusal::<u64>(&fault), expected, "{message}");
+    }
+
+    #[test]
+    fn refusals_are_told_apart() {
+        for (code, message) in [(-32000, "header not found"), (-32001, "Resource not found"), (-32000, "Unknown block")]
+        {
+            check_refusal(code, message, &Answer::Unknown);
+        }
+        check_refusal(-39001, "finalized block not found", &Answer::Unknown);
+        check_refusal(-32602, "block range extends beyond current head block", &Answer::Unknown);
+        for (code, message) in [(3, "execution reverted: no"), (-32000, "execution reverted"), (-32015, "VM error")] {
+            check_refusal(code, message, &Answer::Reverted);
+        }
+        check_refusal(-32000, "invalid opcode: INVALID", &Answer::Reverted);
+        for message in [
+            "missing trie node ab (path )",
+            "state at block #5 is pruned state",
+            "historical state 0x is not available",
+        ] {
+            check_refusal(-32000, message, &Answer::NoState);
+        }
+        let hinted = |first, last| Answer::TooLarge(Blocks::new(first, last));
+        let text = "query returned more than 10000 results. Try with this block range [0x10, 0x1F].";
+        check_refusal(-32005, text, &hinted(16, 31));
+        let text = "Log response size exceeded. Based on your parameters, this block range should work: [0x0, 0x7]";
+        check_refusal(-32602, text, &hinted(0, 7));
+        check_refusal(-32005, "query exceeds max block range 1000", &Answer::TooLarge(None));
+        check_refusal(-32000, "try with this block range [0x9, 0x1]", &Answer::TooLarge(None));
+        check_refusal(-32000, "query timeout exceeded", &Answer::TooLarge(None));
+        check_refusal(-32601, "method not found", &Answer::Refused("error -32601: \"method not found\"".to_owned()));
+    }
+
+    #[test]
+    fn too_many_calls_are_told_from_too_many_blocks() {
+        for (code, message) in [
+            (429, ""),
+            (-32005, "daily request count exceeded, request rate limited"),
+            (-32000, "Your app has exceeded its compute units per second capacity"),
+            (-32029, "Too Many Requests"),
+        ] {
+            assert!(is_busy(&Fault { code, message: message.to_owned() }), "{message}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The API over HTTP, from a store that is filled as the index fills it.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+mod changes;
+mod content;
+mod documented;
+mod hostile;
+mod load;
+mod pages;
+mod readers;
+mod sources;
+mod state;
+mod store;
+mod streams;
+mod uniswap;
+mod windows;
+mod world;

@@ -1,0 +1,10 @@
+//! Content addresses, chains of snapshots, their verification and their way through CAR files.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod address;
+mod car;
+mod chain;
+mod vectors;
+mod verify;
+mod world;

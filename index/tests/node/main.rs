@@ -1,0 +1,24 @@
+//! Whole nodes: over a chain in memory that changes all the time, over a real one, and ended in the middle of things.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[allow(dead_code, reason = "another binary uses the rest")]
+#[path = "../stages/model.rs"]
+mod model;
+#[path = "../postgres/mod.rs"]
+mod postgres;
+#[allow(dead_code, reason = "another binary uses the rest")]
+#[path = "../stages/store.rs"]
+mod store;
+#[allow(dead_code, reason = "another binary uses the rest")]
+#[path = "../stages/toy.rs"]
+mod toy;
+
+mod anvil;
+mod configured;
+mod crash;
+mod double;
+mod matrix;
+mod run;
+mod turns;
+mod workers;

@@ -1,0 +1,14 @@
+//! Streams as the index has them against streams as the contracts have them, on a real chain.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+mod chain;
+mod histories;
+mod hostile;
+mod loader;
+mod portal;
+mod reorgs;
+mod snapshots;
+mod traffic;
+mod versions;
+mod world;

@@ -1,0 +1,12 @@
+//! Pairs of Uniswap V2 on a real chain, against the chain itself, against Pooler, and against other ways to compute the
+//! same.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+mod exact;
+#[path = "../fixture/mod.rs"]
+mod fixture;
+mod pooler;
+mod source;
+mod windows;
+mod world;
