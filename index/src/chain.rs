@@ -17,6 +17,7 @@ use crate::{
     block::Blocks,
     config::ChainConfig,
     kind::{Call, Reader},
+    metrics::Calls,
     rpc::{
         Answer, Bounds, Filter, Header, Logs, Question, Reply, Rpc,
         checks::{Violation, linked, placed, suspicious},
@@ -60,6 +61,12 @@ impl Chain {
     pub fn new(config: &ChainConfig, bounds: Bounds) -> Result<Self> {
         let rpc = Rpc::new(config, bounds)?;
         Ok(Self { rpc, ranges: Mutex::default(), head: AtomicU64::new(u64::MAX) })
+    }
+
+    /// Counts what is asked of its endpoints.
+    #[must_use]
+    pub fn calls(&self) -> Calls {
+        self.rpc.calls()
     }
 
     /// The newest block. The first time, and when the preferred endpoint knows none that is higher than the last, the

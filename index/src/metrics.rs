@@ -35,6 +35,17 @@ struct Route {
     route: &'static str,
 }
 
+/// Calls of endpoints, counted where they are made. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct Calls(Family<Call, Counter>);
+
+impl Calls {
+    /// So many calls of the endpoint at `host` came out as `ok`, `busy`, `broken` or the like.
+    pub(crate) fn count(&self, host: &str, outcome: &'static str, n_calls: u32) {
+        self.0.get_or_create(&Call { host: host.to_owned(), outcome }).inc_by(n_calls.into());
+    }
+}
+
 /// All counters and gauges.
 pub struct Metrics {
     registry: Registry,
@@ -49,7 +60,7 @@ pub struct Metrics {
     rows: Counter,
     snapshots: Counter,
     reorgs: Histogram,
-    calls: Family<Call, Counter>,
+    calls: Calls,
     requests: Family<Request, Counter>,
     latency: Family<Route, Histogram>,
     /// How much of [`Progress::rows`] and [`Progress::snapshots`] is counted.
@@ -64,6 +75,14 @@ impl fmt::Debug for Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
+        Self::of(Calls::default())
+    }
+}
+
+impl Metrics {
+    /// Of an index whose endpoints count their `calls`.
+    #[must_use]
+    pub fn of(calls: Calls) -> Self {
         let latency: fn() -> Histogram = || Histogram::new(LATENCIES);
         let mut metrics = Self {
             registry: Registry::with_prefix("index"),
@@ -78,7 +97,7 @@ impl Default for Metrics {
             rows: Counter::default(),
             snapshots: Counter::default(),
             reorgs: Histogram::new(DEPTHS),
-            calls: Family::default(),
+            calls,
             requests: Family::default(),
             latency: Family::new_with_constructor(latency),
             counted: [AtomicU64::new(0), AtomicU64::new(0)],
@@ -86,9 +105,7 @@ impl Default for Metrics {
         metrics.register();
         metrics
     }
-}
 
-impl Metrics {
     fn register(&mut self) {
         let registry = &mut self.registry;
         registry.register("head_block", "Newest block of the chain", self.head.clone());
@@ -102,14 +119,9 @@ impl Metrics {
         registry.register("logs", "Rows of events that were stored", self.rows.clone());
         registry.register("snapshots", "Snapshots that were made", self.snapshots.clone());
         registry.register("reorg_depth_blocks", "Blocks that reorgs took back", self.reorgs.clone());
-        registry.register("rpc_calls", "Calls of endpoints", self.calls.clone());
+        registry.register("rpc_calls", "Calls of endpoints", self.calls.0.clone());
         registry.register("api_requests", "Requests of the API", self.requests.clone());
         registry.register("api_request_seconds", "Time until the API answered", self.latency.clone());
-    }
-
-    /// A call of the endpoint at `host` came out as `ok`, `refused`, `limited`, `failed`, or the like.
-    pub fn count_call(&self, host: &str, outcome: &'static str) {
-        self.calls.get_or_create(&Call { host: host.to_owned(), outcome }).inc();
     }
 
     /// Something happened while the index worked.
@@ -170,11 +182,11 @@ mod tests {
 
     #[test]
     fn tells_progress_and_counts_once() {
-        let metrics = Metrics::default();
+        let calls = Calls::default();
+        let metrics = Metrics::of(calls.clone());
         let progress =
             Progress { head: Some(120), stored: Some(100), rows: 7, is_connected: true, ..Progress::default() };
-        metrics.count_call("one.example", "ok");
-        metrics.count_call("one.example", "ok");
+        calls.count("one.example", "ok", 2);
         metrics.note(&Event::Unwound { from: 9, to: 6 });
         metrics.note(&Event::Leading(true));
         metrics.count_request("/v1/status", 200, 0.002);

@@ -8,7 +8,7 @@ use reqwest::{Client, redirect};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use crate::{Error, Result, config::ChainConfig};
+use crate::{Error, Result, config::ChainConfig, metrics::Calls};
 
 mod answer;
 pub(crate) mod checks;
@@ -54,6 +54,7 @@ impl Default for Bounds {
 #[derive(Debug)]
 pub struct Rpc {
     endpoints: Vec<Endpoint>,
+    calls: Calls,
 }
 
 /// What became of a question so far.
@@ -79,10 +80,18 @@ impl Rpc {
         // A redirect would carry keys to another host.
         let http = builder.redirect(redirect::Policy::none()).build();
         let http = http.map_err(|error| Error::Config(format!("there is no HTTP: {}", error.without_url())))?;
-        let endpoints = config.endpoints.iter().enumerate();
+        let calls = Calls::default();
         let endpoints =
-            endpoints.map(|(place, endpoint)| Endpoint::new(endpoint, place, config.id, http.clone(), bounds));
-        Ok(Self { endpoints: endpoints.collect::<Result<_>>()? })
+            config.endpoints.iter().enumerate().map(|(place, endpoint)| {
+                Endpoint::new(endpoint, place, config.id, (http.clone(), calls.clone()), bounds)
+            });
+        Ok(Self { endpoints: endpoints.collect::<Result<_>>()?, calls })
+    }
+
+    /// Counts what is asked, and what comes of it.
+    #[must_use]
+    pub fn calls(&self) -> Calls {
+        self.calls.clone()
     }
 
     /// How many endpoints there are.

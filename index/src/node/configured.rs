@@ -11,6 +11,7 @@ use crate::{
     config::{Config, KindConfig, SourceConfig},
     fetch::Following,
     kind::Kind,
+    metrics::Calls,
     rpc::Bounds,
     stage::Dag,
 };
@@ -43,6 +44,12 @@ impl Node<Chain> {
             sinks: config.consensus.iter().map(|_| CONSENSUS_SINK.to_owned()).collect(),
             identity,
         })
+    }
+
+    /// Counts what is asked of the chain.
+    #[must_use]
+    pub fn calls(&self) -> Calls {
+        self.feed.calls()
     }
 }
 

@@ -21,7 +21,7 @@ use super::{
     limit::Limit,
     pace::Pace,
 };
-use crate::{Error, Result, config::EndpointConfig};
+use crate::{Error, Result, config::EndpointConfig, metrics::Calls};
 
 /// The pause after the first failure; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -44,6 +44,7 @@ pub(super) struct Endpoint {
     pace: Pace,
     standing: Mutex<Standing>,
     next_id: AtomicU64,
+    calls: Calls,
 }
 
 /// Whether it may be asked.
@@ -84,7 +85,7 @@ impl Endpoint {
         config: &EndpointConfig,
         place: usize,
         chain_id: u64,
-        http: Client,
+        (http, calls): (Client, Calls),
         bounds: Bounds,
     ) -> Result<Self> {
         let url = Url::parse(&config.url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
@@ -110,6 +111,7 @@ impl Endpoint {
             pace: Pace::new(),
             standing: Mutex::new(Standing { ready_at: now, n_failures: 0, failed_at: None }),
             next_id: AtomicU64::new(1),
+            calls,
         })
     }
 
@@ -148,6 +150,7 @@ impl Endpoint {
             Ok(matched) => self.read(matched),
             Err(trouble) => Sent::nothing(questions.len(), trouble),
         };
+        self.calls.count(&self.host, sent.trouble.as_ref().map_or("ok", Trouble::name), n_calls);
         match &sent.trouble {
             None => {
                 turn.went_well(n_calls);
@@ -278,6 +281,18 @@ impl Endpoint {
     }
 }
 
+impl Trouble {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Busy(_) => "busy",
+            Self::Broken(_) => "broken",
+            Self::LargeBatch(_) => "too_large",
+            Self::Resting => "resting",
+            Self::Foreign(_) => "foreign",
+        }
+    }
+}
+
 impl<T> Sent<T> {
     fn nothing(n_questions: usize, trouble: Trouble) -> Self {
         Self { answers: (0..n_questions).map(|_| None).collect(), trouble: Some(trouble) }
@@ -307,7 +322,7 @@ mod tests {
 
     fn endpoint(url: &str) -> Result<Endpoint> {
         let config = EndpointConfig { url: url.to_owned(), limit: None };
-        Endpoint::new(&config, 1, 1, Client::new(), Bounds::default())
+        Endpoint::new(&config, 1, 1, (Client::new(), Calls::default()), Bounds::default())
     }
 
     #[track_caller]
