@@ -36,6 +36,7 @@ test: lib ## formatting and lints, contracts, bindings, Rust, documentation
 	FOUNDRY_PROFILE=$(PROFILE) $(FORGE) test
 	node test/vectors/generate.mjs --check
 	FORGE=$(FORGE) node bindings/generate.mjs --check
+	index/tests/postgres/install.sh
 	cargo test --workspace --locked
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 	@t=$$(cargo tree -p stream -e normal --prefix none --locked) && ! grep -qE '^(tokio|alloy-provider) ' <<<"$$t" \
@@ -60,12 +61,12 @@ $(AUDIT)/python/bin/slither:
 	python3 -m venv $(AUDIT)/python
 	$(AUDIT)/python/bin/pip install --quiet slither-analyzer==0.11.6
 
-demo: lib ## plays the life of a stream on a local chain, then the circle through a rollup
+demo: lib ## plays the circle through a rollup on a local chain, then the life of a stream and its index
 	cargo build --locked -p cli -p dapp
-	cargo run --locked -p cli -- demo
 	cargo run --locked -p cli -- rollup demo
+	cargo run --locked -p cli -- demo
 
-bench: lib ## gas beside the peers', requests and start-up of streamctl, accrual per call, the rollup, the simulation
+bench: lib ## gas beside the peers', requests and start-up of streamctl, accrual per call, rollup, simulation, index
 	$(FORGE) test --match-path 'test/gas/*'
 	cargo bench --locked -p cli --bench streamctl
 	cargo bench --locked -p stream --bench accrual

@@ -283,10 +283,15 @@ fn provider(url: &str, requests: Arc<Requests>) -> eyre::Result<DynProvider> {
         url.scheme()
     );
     let client = reqwest::Client::builder().timeout(TIMEOUT).build().wrap_err("setting up HTTP")?;
-    let is_local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    let is_local = is_local(&url);
     let transport = Counted { inner: Http::with_client(client, url), requests };
     let client = ClientBuilder::default().transport(transport, is_local);
     Ok(RootProvider::<alloy::network::Ethereum>::new(client).erased())
+}
+
+/// Whether the endpoint is on this machine.
+pub(crate) fn is_local(url: &reqwest::Url) -> bool {
+    matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
 }
 
 /// Paths and queries of endpoints often hold a key.

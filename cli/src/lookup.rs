@@ -71,8 +71,13 @@ fn stream(id: U256, state: Streaming::StreamState, token: Token) -> eyre::Result
 
 /// The refusal of a stream that does not exist, as the contract says it.
 pub(crate) fn unknown(chain: &Chain, id: U256) -> eyre::Report {
+    unknown_by(chain.clock, id)
+}
+
+/// As [`unknown`], of a contract with this clock.
+pub(crate) fn unknown_by(clock: Clock, id: U256) -> eyre::Report {
     let error = Streaming::StreamUnknown { streamId: id };
-    refusal(&error.abi_encode(), None, chain.clock)
+    refusal(&error.abi_encode(), None, clock)
 }
 
 /// The terms that `state` has.

@@ -15,6 +15,8 @@ mod chain;
 mod clock;
 mod cmd;
 mod explain;
+mod index_api;
+mod indexed;
 mod interrupt;
 mod lookup;
 mod moment;
@@ -28,6 +30,7 @@ mod proof;
 mod scan;
 mod signer;
 mod streams;
+mod table;
 mod tx;
 
 /// Money that streams: pay by the block or by the second, by ERC-1620.
@@ -62,6 +65,7 @@ enum Command {
     Update(cmd::UpdateArgs),
     Portal(cmd::PortalArgs),
     Rollup(cmd::RollupArgs),
+    Index(cmd::IndexArgs),
     Sim(cmd::SimArgs),
     Completions(cmd::CompletionsArgs),
 }
@@ -97,6 +101,7 @@ async fn run(command: Command, output: &Output) -> eyre::Result<()> {
         Command::Update(args) => args.run(output).await,
         Command::Portal(args) => args.run(output).await,
         Command::Rollup(args) => args.run(output).await,
+        Command::Index(args) => args.run(output).await,
         Command::Sim(args) => args.run(output).await,
         Command::Completions(args) => args.run::<Cli>(),
     }

@@ -8,7 +8,10 @@ use std::{
 
 use alloy::{
     primitives::Address,
-    signers::local::{MnemonicBuilder, PrivateKeySigner},
+    signers::{
+        k256::elliptic_curve::rand_core::OsRng,
+        local::{MnemonicBuilder, PrivateKeySigner},
+    },
 };
 use clap::Args;
 use eyre::{WrapErr, bail, ensure, eyre};
@@ -112,10 +115,10 @@ impl SignerArgs {
             return self.read_mnemonic(file);
         }
         if let Some(name) = &self.account {
-            return self.open_keystore(&keystore_of(name)?);
+            return open_keystore(&keystore_of(name)?, self.password_file.as_deref());
         }
         if let Some(file) = &self.keystore {
-            return self.open_keystore(file);
+            return open_keystore(file, self.password_file.as_deref());
         }
         for variable in KEY_VARIABLES {
             if let Ok(key) = env::var(variable) {
@@ -137,16 +140,42 @@ impl SignerArgs {
             .and_then(|builder| builder.build())
             .map_err(|_| eyre!("{} does not hold a valid English mnemonic phrase", file.display()))
     }
+}
 
-    fn open_keystore(&self, file: &Path) -> eyre::Result<PrivateKeySigner> {
-        ensure!(file.is_file(), "there is no keystore at {}", file.display());
-        let password = match &self.password_file {
-            Some(file) => read(file)?.trim_end_matches(['\r', '\n']).to_owned(),
-            None => rpassword::prompt_password(format!("Password of {}: ", file.display()))
-                .wrap_err("asking for the password; pass --password-file where there is no terminal")?,
-        };
-        PrivateKeySigner::decrypt_keystore(file, password)
-            .wrap_err_with(|| format!("opening {}; is the password right?", file.display()))
+/// The key in the keystore `file`; its password is in `password_file`, or else asked for.
+///
+/// # Errors
+/// If there is no such keystore, or the password is not its.
+pub(crate) fn open_keystore(file: &Path, password_file: Option<&Path>) -> eyre::Result<PrivateKeySigner> {
+    ensure!(file.is_file(), "there is no keystore at {}", file.display());
+    let password = password(file, password_file)?;
+    PrivateKeySigner::decrypt_keystore(file, password)
+        .wrap_err_with(|| format!("opening {}; is the password right?", file.display()))
+}
+
+/// A key that nobody has, in a keystore at `file`.
+///
+/// # Errors
+/// If there is a file already, or it cannot be written.
+pub(crate) fn make_keystore(file: &Path, password_file: Option<&Path>) -> eyre::Result<PrivateKeySigner> {
+    ensure!(!file.exists(), "there is a keystore at {} already, and it stays as it is", file.display());
+    let (Some(folder), Some(name)) = (file.parent(), file.file_name().and_then(|name| name.to_str())) else {
+        bail!("{} is no name of a file", file.display());
+    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let password = password(file, password_file)?;
+    ensure!(!password.is_empty(), "the password is empty; a keystore without one keeps nothing");
+    let key = PrivateKeySigner::random();
+    PrivateKeySigner::encrypt_keystore(folder, &mut OsRng, key.to_bytes(), password, Some(name))
+        .wrap_err_with(|| format!("writing {}", file.display()))?;
+    Ok(key)
+}
+
+fn password(file: &Path, password_file: Option<&Path>) -> eyre::Result<String> {
+    match password_file {
+        Some(file) => Ok(read(file)?.trim_end_matches(['\r', '\n']).to_owned()),
+        None => rpassword::prompt_password(format!("Password of {}: ", file.display()))
+            .wrap_err("asking for the password; pass --password-file where there is no terminal"),
     }
 }
 

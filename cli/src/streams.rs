@@ -17,7 +17,7 @@ use bindings::IMoneyStreaming::{
 };
 use clap::ValueEnum;
 use eyre::{WrapErr, bail, ensure};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use stream::Terms;
 
 use crate::{
@@ -165,7 +165,7 @@ async fn scan(chain: &Chain, filter: Filter, from_block: Option<u64>, output: &O
     let last = chain.provider.get_block_number().await.map_err(|error| chain.sentence(error))?;
     let first = match from_block {
         Some(block) => block,
-        None => deployment_block(chain, last).await,
+        None => deployment_block(chain, chain.contract, last).await,
     };
     let mut scan = Scan::new(first, last);
     let mut logs = Vec::new();
@@ -199,12 +199,12 @@ async fn scan(chain: &Chain, filter: Filter, from_block: Option<u64>, output: &O
     Ok(logs)
 }
 
-/// The block that deployed the contract; 0 if the node does not know old states.
-async fn deployment_block(chain: &Chain, last: u64) -> u64 {
+/// The block that deployed the contract, at `last` or before; 0 if the node does not know old states.
+pub(crate) async fn deployment_block(node: &Node, contract: Address, last: u64) -> u64 {
     let (mut without, mut with) = (0, last);
     while without < with {
         let middle = without + (with - without) / 2;
-        match chain.provider.get_code_at(chain.contract).number(middle).await {
+        match node.provider.get_code_at(contract).number(middle).await {
             Ok(code) if code.is_empty() => without = middle + 1,
             Ok(_) => with = middle,
             Err(_) => return 0,
@@ -253,7 +253,7 @@ fn traces(logs: &[Log]) -> eyre::Result<BTreeMap<U256, Trace>> {
 }
 
 /// Where in its life a stream is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
     /// Before the start.

@@ -1,7 +1,7 @@
-//! `streamctl demo`: the life of a stream on a chain of its own, by the commands that anybody would type, and at its
-//! end an account of every unit.
+//! `streamctl demo`: the life of a stream on a chain of its own, by the commands that anybody would type, an account of
+//! every unit, and what an index of that chain has to tell.
 
-use std::{env, fmt, process::Stdio};
+use std::{env, fmt, fs, path::Path, process::Stdio};
 
 use alloy::{
     primitives::{Address, U256},
@@ -32,7 +32,7 @@ const MNEMONIC: &str = "test test test test test test test test test test test j
 /// What alice begins with, in units of the token, which has 6 decimals.
 pub(crate) const MINTED: u64 = 10_000_000_000;
 
-/// Play the life of a stream on a local chain: create, withdraw, update by consent, redeem, reconcile.
+/// Play the life of a stream on a local chain: create, withdraw, update by consent, redeem, reconcile, index.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
     streamctl demo\n  \
@@ -43,11 +43,13 @@ impl DemoArgs {
     pub(crate) async fn run(self, output: &Output) -> eyre::Result<()> {
         let mut interrupt = Interrupt::listen()?;
         let anvil = Anvil::start().await?;
+        let folder = env::temp_dir().join(format!("streamctl-demo-{}", std::process::id()));
         let played = tokio::select! {
-            played = play(&anvil, output) => played,
+            played = play(&anvil, &folder, output) => played,
             () = interrupt.received() => Err(eyre!("the demo was interrupted; its chain is gone")),
         };
         anvil.stop().await?;
+        drop(fs::remove_dir_all(folder));
         played
     }
 }
@@ -56,6 +58,8 @@ impl DemoArgs {
 struct Stage<'a> {
     output: &'a Output,
     url: &'a str,
+    /// Where the index is.
+    folder: &'a Path,
     alice: Actor,
     bob: Actor,
     steps: Vec<Step>,
@@ -66,10 +70,12 @@ pub(crate) struct Actor {
     pub(crate) key: PrivateKeySigner,
 }
 
-async fn play(anvil: &Anvil, output: &Output) -> eyre::Result<()> {
+async fn play(anvil: &Anvil, folder: &Path, output: &Output) -> eyre::Result<()> {
+    fs::create_dir_all(folder).wrap_err_with(|| format!("making {}", folder.display()))?;
     let mut stage = Stage {
         output,
         url: anvil.url(),
+        folder,
         alice: Actor::of_anvil("alice", 0),
         bob: Actor::of_anvil("bob", 1),
         steps: Vec::new(),
@@ -99,6 +105,12 @@ async fn play(anvil: &Anvil, output: &Output) -> eyre::Result<()> {
 
     let reconciliation = Reconciliation::read(&chain, token, alice, bob).await?;
     reconciliation.check()?;
+    stage.say(&reconciliation)?;
+
+    stage.alice("index init streams").await?;
+    stage.alice("index run --once --listen 127.0.0.1:0").await?;
+    stage.alice("index streams --state all").await?;
+    stage.alice("index verify").await?;
     if output.json {
         output.result(&Report {
             chain_id: chain.chain_id,
@@ -107,7 +119,7 @@ async fn play(anvil: &Anvil, output: &Output) -> eyre::Result<()> {
             reconciliation,
         })
     } else {
-        output.result(&reconciliation)
+        output.tell("What is final is chained by content addresses, so that others can check it.")
     }
 }
 
@@ -129,13 +141,18 @@ impl Actor {
 
 impl Stage<'_> {
     async fn alice(&mut self, line: &str) -> eyre::Result<()> {
-        let step = command(self.url, &self.alice, line, self.output.json, &[]).await?;
+        let step = command(self.url, &self.alice, line, self.output.json, &self.place()).await?;
         self.add(step)
     }
 
     async fn bob(&mut self, line: &str) -> eyre::Result<()> {
-        let step = command(self.url, &self.bob, line, self.output.json, &[]).await?;
+        let step = command(self.url, &self.bob, line, self.output.json, &self.place()).await?;
         self.add(step)
+    }
+
+    /// What the commands of the index need to be typed without it.
+    fn place(&self) -> [(&'static str, String); 1] {
+        [("STREAMCTL_INDEX_CONFIG", self.folder.join("index.toml").display().to_string())]
     }
 
     fn add(&mut self, step: Step) -> eyre::Result<()> {
@@ -199,7 +216,7 @@ pub(crate) async fn command(
 
 /// Whether the command asks before it sends.
 fn sends(line: &str) -> bool {
-    !["show", "balance", "rollup balance", "rollup solvency", "rollup outputs", "rollup voucher list"]
+    !["show", "balance", "index", "rollup balance", "rollup solvency", "rollup outputs", "rollup voucher list"]
         .iter()
         .any(|read| line.starts_with(read))
 }

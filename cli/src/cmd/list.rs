@@ -1,4 +1,4 @@
-//! `streamctl list`: the streams that somebody sends or receives, found by their logs.
+//! `streamctl list`: the streams that somebody sends or receives, found by their logs or in an index.
 
 use std::fmt;
 
@@ -13,9 +13,12 @@ use crate::{
     amount::{Token, short_address},
     chain::{Chain, ChainArgs, clock_name},
     clock::format_time,
+    index_api::IndexUrlArgs,
+    indexed::{Indexed, IndexedStream},
     lookup::terms,
     output::{Output, exact_terms, text},
     streams::{Parties, State, Trace, find, states, tokens},
+    table::{Column, write_table},
 };
 
 /// Decimals that the table shows; `--json` has all.
@@ -24,11 +27,13 @@ const N_DECIMALS: usize = 4;
 /// List streams by their parties, token and state.
 ///
 /// Streams are found by the contract's logs. Nodes that limit how many logs they give at once are asked piece by piece;
-/// --from-block makes that shorter, and leaves out the streams that were created before.
+/// --from-block makes that shorter, and leaves out the streams that were created before. An index has them at hand; the
+/// RPC endpoint is then only asked for the decimals of tokens.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
     streamctl list --sender 0xf39F…\n  \
     streamctl list --recipient 0x7099… --state stopped\n  \
+    streamctl list --sender 0xf39F… --index http://127.0.0.1:8620\n  \
     streamctl list --state all --from-block 21000000 --json | jq -r '.streams[].stream_id'")]
 pub(crate) struct ListArgs {
     /// Only streams that this address sends.
@@ -47,11 +52,13 @@ pub(crate) struct ListArgs {
     #[arg(long, value_name = "BLOCK")]
     from_block: Option<u64>,
     #[command(flatten)]
+    index: IndexUrlArgs,
+    #[command(flatten)]
     chain: ChainArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Wanted {
+pub(super) enum Wanted {
     /// Before the start.
     Pending,
     /// Between start and stop.
@@ -78,7 +85,7 @@ struct List {
 
 /// A stream; amounts in units of the token, times in units of the contract's clock.
 #[derive(Debug, Serialize)]
-struct Row {
+pub(super) struct Row {
     #[serde(serialize_with = "text")]
     stream_id: U256,
     state: State,
@@ -121,30 +128,89 @@ struct Ending {
 
 impl ListArgs {
     pub(crate) async fn run(self, output: &Output) -> eyre::Result<()> {
+        match &self.index.index {
+            Some(url) => self.run_indexed(url, output).await,
+            None => self.run_on_chain(output).await,
+        }
+    }
+
+    async fn run_on_chain(&self, output: &Output) -> eyre::Result<()> {
         let chain = self.chain.connect().await?;
         let parties = Parties { sender: self.sender, recipient: self.recipient };
         let mut traces = find(&chain, parties, self.from_block, output).await?;
         if let Some(token) = self.token {
             traces.retain(|_, trace| trace.token == token);
         }
-        let n_ended = traces.values().filter(|trace| trace.ending.is_some()).count();
+        let has_ended = traces.values().any(|trace| trace.ending.is_some());
         traces.retain(|_, trace| self.state.takes_ended(trace.ending.is_some()));
         let mut streams = rows(&chain, traces).await?;
         streams.retain(|row| self.state.takes(row.state));
-        if streams.is_empty() {
-            let hint = if n_ended != 0 && self.state == Wanted::Open { "; --state all shows ended ones" } else { "" };
-            output.note(format_args!("no such streams at {}{hint}", chain.contract));
-        }
         let list = List { contract: chain.contract, clock: clock_name(chain.clock), time: chain.now, streams };
-        if output.json || !list.streams.is_empty() {
-            output.result(&list)?;
-        }
+        self.print(&list, has_ended, output)?;
         chain.report(output);
+        Ok(())
+    }
+
+    async fn run_indexed(&self, url: &str, output: &Output) -> eyre::Result<()> {
+        let index = Indexed::connect(url, &self.chain, output).await?;
+        let mut filter = self.filter();
+        let mut found = index.all_streams(&filter).await?;
+        let since = match self.from_block {
+            Some(block) => Some(index.created_since(block).await?),
+            None => None,
+        };
+        let is_since = |stream: &IndexedStream| since.as_ref().is_none_or(|ids| ids.contains(&stream.stream_id));
+        found.retain(is_since);
+        let mut has_ended = false;
+        if found.is_empty() && self.state == Wanted::Open {
+            filter.retain(|(name, _)| *name != "state");
+            filter.push(("state", "ended".to_owned()));
+            has_ended = index.all_streams(&filter).await?.iter().any(is_since);
+        }
+        let tokens = index.tokens(found.iter().map(|stream| stream.token), &self.chain, output).await?;
+        let row = |stream: &IndexedStream| {
+            let token = tokens.get(&stream.token).cloned();
+            Row::of(stream, token.unwrap_or_else(|| Token::from_answers(stream.token, None, None)))
+        };
+        let streams = found.iter().map(row).collect::<eyre::Result<_>>()?;
+        let list = List { contract: index.contract, clock: clock_name(index.clock), time: index.time()?, streams };
+        self.print(&list, has_ended, output)?;
+        index.asker.report(output);
+        Ok(())
+    }
+
+    /// The part of a query that says which streams are wanted.
+    fn filter(&self) -> Vec<(&'static str, String)> {
+        let addresses = [("sender", self.sender), ("recipient", self.recipient), ("token", self.token)];
+        let addresses = addresses.into_iter().filter_map(|(name, address)| Some((name, address?.to_string())));
+        addresses.chain([("state", self.state.name().to_owned())]).collect()
+    }
+
+    fn print(&self, list: &List, has_ended: bool, output: &Output) -> eyre::Result<()> {
+        if list.streams.is_empty() {
+            let hint = if has_ended && self.state == Wanted::Open { "; --state all shows ended ones" } else { "" };
+            output.note(format_args!("no such streams at {}{hint}", list.contract));
+        }
+        if output.json || !list.streams.is_empty() {
+            output.result(list)?;
+        }
         Ok(())
     }
 }
 
 impl Wanted {
+    /// As the index calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Streaming => "streaming",
+            Self::Stopped => "stopped",
+            Self::Ended => "ended",
+            Self::Open => "open",
+            Self::All => "all",
+        }
+    }
+
     fn takes(self, state: State) -> bool {
         match self {
             Self::Pending => state == State::Pending,
@@ -211,25 +277,46 @@ fn short_time(clock: Clock, time: u64) -> String {
 
 impl fmt::Display for List {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let heads = ["ID", "STATE", "SENDER", "RECIPIENT", "DUE", "TO COME", "TOKEN", "STOP"].map(str::to_owned);
-        let lines: Vec<[String; 8]> = std::iter::once(heads).chain(self.streams.iter().map(Row::cells)).collect();
-        let width = |column: usize| lines.iter().map(|cells| cells[column].chars().count()).max().unwrap_or_default();
-        let widths: Vec<usize> = (0..8).map(width).collect();
-        for cells in &lines {
-            let mut line = String::new();
-            for (i, (cell, width)) in cells.iter().zip(&widths).enumerate() {
-                // Numbers stand on the right.
-                let cell = if matches!(i, 0 | 4 | 5) { format!("{cell:>width$}") } else { format!("{cell:<width$}") };
-                line.push_str(&cell);
-                line.push_str("  ");
-            }
-            writeln!(f, "{}", line.trim_end())?;
-        }
-        Ok(())
+        write_streams(f, &self.streams)
     }
 }
 
+/// Writes the table of streams.
+pub(super) fn write_streams(f: &mut fmt::Formatter<'_>, streams: &[Row]) -> fmt::Result {
+    let columns = [
+        Column::Right("ID"),
+        Column::Left("STATE"),
+        Column::Left("SENDER"),
+        Column::Left("RECIPIENT"),
+        Column::Right("DUE"),
+        Column::Right("TO COME"),
+        Column::Left("TOKEN"),
+        Column::Left("STOP"),
+    ];
+    let cells: Vec<Vec<String>> = streams.iter().map(|row| row.cells().to_vec()).collect();
+    write_table(f, &columns, &cells)
+}
+
 impl Row {
+    /// The stream as an index tells it.
+    ///
+    /// # Errors
+    /// If it has terms that no contract accepts.
+    pub(super) fn of(stream: &IndexedStream, token: Token) -> eyre::Result<Self> {
+        let open = match stream.ending {
+            Some(_) => None,
+            None => {
+                let terms = stream.terms()?;
+                let (withdrawn, due, refundable) = (stream.withdrawn, stream.due, stream.refundable);
+                let when_stopped = short_time(stream.clock()?, terms.stop());
+                Some(Open { terms, withdrawn, due, refundable, update_epoch: stream.update_epoch, when_stopped })
+            }
+        };
+        let ending = stream.ending.map(|ending| Ending { sender: ending.sender, recipient: ending.recipient });
+        let IndexedStream { stream_id, state, sender, recipient, .. } = *stream;
+        Ok(Self { stream_id, state, sender, recipient, token, open, ending })
+    }
+
     fn cells(&self) -> [String; 8] {
         let amount = |units: u128| short_amount(&self.token, units);
         let (due, left, stop) = match &self.open {

@@ -22,8 +22,10 @@ use crate::{
     chain::{Chain, ChainArgs, clock_name},
     clock::{BlockTime, Calendar, format_time, parse_block_time},
     cmd::show::{bar, n_accrued},
+    index_api::IndexUrlArgs,
+    indexed::{Indexed, IndexedStream},
     interrupt::Interrupt,
-    lookup::{parse_id, terms, unknown},
+    lookup::{parse_id, terms, unknown, unknown_by},
     moment::{format_duration, parse_duration},
     output::{Output, text},
     probe::Query,
@@ -56,6 +58,7 @@ const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 #[command(after_help = "Examples:\n  \
     streamctl watch 7\n  \
     streamctl watch 7 8 9 --for 10m\n  \
+    streamctl watch 7 --index http://127.0.0.1:8620\n  \
     streamctl watch 7 --count 5 --json | jq -r .due")]
 pub(crate) struct WatchArgs {
     /// Numbers of the streams.
@@ -71,7 +74,15 @@ pub(crate) struct WatchArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_block_time)]
     block_time: Option<BlockTime>,
     #[command(flatten)]
+    index: IndexUrlArgs,
+    #[command(flatten)]
     chain: ChainArgs,
+}
+
+/// Where readings come from.
+enum Source {
+    Chain(Chain),
+    Index { index: Indexed, chain: ChainArgs },
 }
 
 /// The streams at one reading of the contract's clock.
@@ -86,7 +97,16 @@ struct Watched {
     id: U256,
     token: Token,
     /// `None` when the stream has ended.
-    life: Option<(Terms, StreamState)>,
+    life: Option<Life>,
+}
+
+/// What an open stream has; amounts in units of the token.
+#[derive(Clone, Copy, Debug)]
+struct Life {
+    terms: Terms,
+    due: u128,
+    refundable: u128,
+    withdrawn: u128,
 }
 
 /// A stream on the chain; amounts in units of the token.
@@ -108,6 +128,21 @@ struct Line {
 
 impl WatchArgs {
     pub(crate) async fn run(self, output: &Output) -> eyre::Result<()> {
+        let (source, calendar, reading) = match &self.index.index {
+            Some(url) => self.open_index(url, output).await?,
+            None => self.open_chain().await?,
+        };
+        let mut screen = Screen::open(output, calendar);
+        let watched = self.watch(&source, reading, &mut screen).await;
+        drop(screen);
+        match &source {
+            Source::Chain(chain) => chain.report(output),
+            Source::Index { index, .. } => index.asker.report(output),
+        }
+        watched
+    }
+
+    async fn open_chain(&self) -> eyre::Result<(Source, Calendar, Reading)> {
         let query = Query::new(self.chain.address(), &getStreamsCall { streamIds: self.ids.clone() });
         let (chain, answers) = self.chain.connect_asking(&[query]).await?;
         let states = answers[0].decode::<getStreamsCall>().ok_or_else(|| no_answer(&chain))?;
@@ -116,25 +151,40 @@ impl WatchArgs {
         for (id, state) in self.ids.iter().zip(states) {
             ensure!(!state.sender.is_zero(), unknown(&chain, *id));
             let token = tokens.get(&state.token).cloned().ok_or_else(|| no_answer(&chain))?;
-            streams.push(Watched { id: *id, token, life: Some((terms(&state)?, state)) });
+            streams.push(Watched { id: *id, token, life: Life::of(&state)? });
         }
         let calendar = chain.calendar(self.block_time).await?;
         let reading = Reading { time: chain.now, streams };
-        let mut screen = Screen::open(output, calendar);
-        let watched = self.watch(&chain, reading, &mut screen).await;
-        drop(screen);
-        chain.report(output);
-        watched
+        Ok((Source::Chain(chain), calendar, reading))
     }
 
-    async fn watch(&self, chain: &Chain, first: Reading, screen: &mut Screen<'_>) -> eyre::Result<()> {
+    async fn open_index(&self, url: &str, output: &Output) -> eyre::Result<(Source, Calendar, Reading)> {
+        let index = Indexed::connect(url, &self.chain, output).await?;
+        let mut found = Vec::with_capacity(self.ids.len());
+        for id in &self.ids {
+            let stream = index.stream(*id).await?.filter(|stream| stream.ending.is_none());
+            found.push(stream.ok_or_else(|| unknown_by(index.clock, *id))?);
+        }
+        let tokens = index.tokens(found.iter().map(|stream| stream.token), &self.chain, output).await?;
+        let watched = |stream: IndexedStream| {
+            let token = tokens.get(&stream.token).cloned();
+            let token = token.unwrap_or_else(|| Token::from_answers(stream.token, None, None));
+            Ok(Watched { id: stream.stream_id, token, life: Life::of_indexed(&stream)? })
+        };
+        let streams = found.into_iter().map(watched).collect::<eyre::Result<_>>()?;
+        let calendar = index.calendar(self.block_time).await?;
+        let reading = Reading { time: index.time()?, streams };
+        Ok((Source::Index { index, chain: self.chain.clone() }, calendar, reading))
+    }
+
+    async fn watch(&self, source: &Source, first: Reading, screen: &mut Screen<'_>) -> eyre::Result<()> {
         let end = Instant::now() + self.duration.map_or(FOREVER, Duration::from_secs).min(FOREVER);
         let mut frames = interval(FRAME);
         let mut n_readings = 1;
         let mut n_failures = 0;
         let mut interrupt = Interrupt::listen()?;
         screen.read(first)?;
-        let mut look = Box::pin(self.look(chain, screen.reading()?.clone()));
+        let mut look = Box::pin(self.look(source, screen.reading()?.clone(), screen.output));
         loop {
             if self.count.is_some_and(|count| n_readings >= count) || screen.reading()?.is_over() {
                 return Ok(());
@@ -152,7 +202,7 @@ impl WatchArgs {
                         Err(error) if n_failures == N_FAILURES => return Err(error),
                         Err(_) => n_failures += 1,
                     }
-                    look = Box::pin(self.look(chain, screen.reading()?.clone()));
+                    look = Box::pin(self.look(source, screen.reading()?.clone(), screen.output));
                 }
                 _ = frames.tick() => screen.tick()?,
                 _ = sleep_until(end) => return Ok(()),
@@ -162,8 +212,15 @@ impl WatchArgs {
     }
 
     /// The streams of `last` a little later.
-    async fn look(&self, chain: &Chain, last: Reading) -> eyre::Result<Reading> {
+    async fn look(&self, source: &Source, last: Reading, output: &Output) -> eyre::Result<Reading> {
         sleep(POLL).await;
+        match source {
+            Source::Chain(chain) => self.look_at_chain(chain, last).await,
+            Source::Index { index, chain } => look_at_index(index, chain, last, output).await,
+        }
+    }
+
+    async fn look_at_chain(&self, chain: &Chain, last: Reading) -> eyre::Result<Reading> {
         let queries = [
             Query::new(chain.contract, &clockCall {}),
             Query::new(chain.contract, &getStreamsCall { streamIds: self.ids.clone() }),
@@ -180,14 +237,48 @@ impl WatchArgs {
             if let Some(token) = tokens.get(&state.token) {
                 stream.token = token.clone();
             }
-            stream.life = if state.sender.is_zero() { None } else { Some((terms(&state)?, state)) };
+            stream.life = Life::of(&state)?;
         }
         Ok(Reading { time: time.to(), streams })
     }
 }
 
+async fn look_at_index(index: &Indexed, chain: &ChainArgs, last: Reading, output: &Output) -> eyre::Result<Reading> {
+    let index = index.newest().await?;
+    let mut streams = last.streams;
+    for watched in &mut streams {
+        let stream = index.stream(watched.id).await?.ok_or_else(|| unknown_by(index.clock, watched.id))?;
+        if stream.ending.is_none() && stream.token != watched.token.address {
+            let mut tokens = index.tokens([stream.token], chain, output).await?;
+            watched.token = tokens.remove(&stream.token).ok_or_else(|| eyre!("no token of stream {}", watched.id))?;
+        }
+        watched.life = Life::of_indexed(&stream)?;
+    }
+    Ok(Reading { time: index.time()?, streams })
+}
+
 fn no_answer(chain: &Chain) -> eyre::Report {
     eyre!("{} does not answer as a stream contract any more", chain.contract)
+}
+
+impl Life {
+    /// What the contract says; nothing of a stream that has ended.
+    fn of(state: &StreamState) -> eyre::Result<Option<Self>> {
+        if state.sender.is_zero() {
+            return Ok(None);
+        }
+        let StreamState { due, refundable, withdrawn, .. } = *state;
+        Ok(Some(Self { terms: terms(state)?, due, refundable, withdrawn }))
+    }
+
+    /// What an index says.
+    fn of_indexed(stream: &IndexedStream) -> eyre::Result<Option<Self>> {
+        let IndexedStream { due, refundable, withdrawn, .. } = *stream;
+        match stream.ending {
+            Some(_) => Ok(None),
+            None => Ok(Some(Self { terms: stream.terms()?, due, refundable, withdrawn })),
+        }
+    }
 }
 
 impl Reading {
@@ -281,11 +372,11 @@ impl Watched {
         };
         match &self.life {
             None => zeros,
-            Some((terms, state)) => Line {
+            Some(Life { terms, due, refundable, withdrawn }) => Line {
                 state: State::of(terms, time),
-                due: state.due,
-                refundable: state.refundable,
-                withdrawn: state.withdrawn,
+                due: *due,
+                refundable: *refundable,
+                withdrawn: *withdrawn,
                 ..zeros
             },
         }
@@ -317,15 +408,15 @@ fn picture(reading: &Reading, elapsed: Duration, calendar: &Calendar) -> Vec<Str
     let mut lines = Vec::new();
     for stream in &reading.streams {
         let id = stream.id;
-        let Some((terms, state)) = &stream.life else {
+        let Some(life @ Life { terms, .. }) = &stream.life else {
             lines.push(format!("Stream {id}  ended"));
             continue;
         };
         let amount = |units: u128| stream.token.amount(U256::from(units));
-        let soon = amount(terms.due(estimated, state.withdrawn));
+        let soon = amount(terms.due(estimated, life.withdrawn));
         let phase = State::of(terms, estimated);
         if !is_detailed {
-            lines.push(format!("Stream {id}  {phase}  due {}, about {soon} by now", amount(state.due)));
+            lines.push(format!("Stream {id}  {phase}  due {}, about {soon} by now", amount(life.due)));
             continue;
         }
         let n_accrued = n_accrued(terms, estimated);
@@ -334,7 +425,7 @@ fn picture(reading: &Reading, elapsed: Duration, calendar: &Calendar) -> Vec<Str
         let (now, then) = (format_time(calendar.clock, reading.time), format_time(calendar.clock, estimated));
         let later = amount(terms.refundable(estimated));
         lines.push(format!("Stream {id}  {phase}  {bar}  {} of {}", grouped(n_accrued), grouped(n_intervals)));
-        lines.push(format!("  on chain   due {}, to come {}, at {now}", amount(state.due), amount(state.refundable)));
+        lines.push(format!("  on chain   due {}, to come {}, at {now}", amount(life.due), amount(life.refundable)));
         lines.push(format!("  estimated  due {soon}, to come {later}, at {then}"));
         lines.push(format!(
             "  next       {}",
@@ -370,14 +461,9 @@ mod tests {
         let terms =
             Terms::new(Timeframe { start: 1_000, stop: 2_000 }, Rate { payment: 500_000, interval: 10 }).unwrap();
         let withdrawn = 2_000_000;
-        let state = StreamState {
-            due: terms.due(time, withdrawn),
-            refundable: terms.refundable(time),
-            withdrawn,
-            ..StreamState::default()
-        };
+        let life = Life { terms, due: terms.due(time, withdrawn), refundable: terms.refundable(time), withdrawn };
         let token = Token { address: Address::ZERO, symbol: "DEMO".to_owned(), decimals: 6 };
-        Reading { time, streams: vec![Watched { id: U256::from(7), token, life: Some((terms, state)) }] }
+        Reading { time, streams: vec![Watched { id: U256::from(7), token, life: Some(life) }] }
     }
 
     fn calendar(clock: Clock, pace: Pace) -> Calendar {

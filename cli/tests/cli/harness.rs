@@ -260,6 +260,10 @@ pub(crate) fn check(name: &str, transcript: &str) {
     settings.add_filter(&portal_address().to_string(), "$$PORTAL");
     settings.add_filter(r"0x[0-9a-f]{2000,}", "[creation code]");
     settings.add_filter(r"0x[0-9a-f]{64}\b", "[hash]");
+    // Content addresses have block hashes in them.
+    settings.add_filter(r"\bbaf[a-z2-7]{56}\b", "[cid]");
+    settings.add_filter(r#"\{"bytes":"[A-Za-z0-9+/]{43}"\}"#, "\"[32 bytes]\"");
+    settings.add_filter(r#"\{"bytes":"[A-Za-z0-9+/]{27}"\}"#, "\"[20 bytes]\"");
     settings.add_filter(r"at most [0-9.]+ of", "at most [fee] of");
     settings.add_filter(r"gas( +)[0-9,]+", "gas$1[gas]");
     settings.add_filter(r#""gas":"?[0-9]+"?"#, r#""gas":[gas]"#);

@@ -3,7 +3,7 @@ use crate::harness::{check, streamctl};
 /// `--help` of the program and of every command, as a person at a terminal of 100 columns sees it.
 #[test]
 fn help_of_every_command() {
-    let commands: [&[&str]; 60] = [
+    let commands: [&[&str]; 83] = [
         &[],
         &["plan"],
         &["deploy"],
@@ -49,6 +49,29 @@ fn help_of_every_command() {
         &["rollup", "voucher", "list"],
         &["rollup", "voucher", "prove"],
         &["rollup", "voucher", "execute"],
+        &["index"],
+        &["index", "init"],
+        &["index", "run"],
+        &["index", "status"],
+        &["index", "streams"],
+        &["index", "pairs"],
+        &["index", "tokens"],
+        &["index", "projects"],
+        &["index", "snapshot"],
+        &["index", "windows"],
+        &["index", "verify"],
+        &["index", "export"],
+        &["index", "export", "rows"],
+        &["index", "export", "snapshots"],
+        &["index", "export", "sums"],
+        &["index", "car"],
+        &["index", "car", "export"],
+        &["index", "car", "import"],
+        &["index", "unwind"],
+        &["index", "consensus"],
+        &["index", "consensus", "serve"],
+        &["index", "consensus", "status"],
+        &["index", "consensus", "key"],
         &["sim"],
         &["sim", "models"],
         &["sim", "new"],
@@ -87,7 +110,8 @@ fn completions_name_every_command() {
         let ran = streamctl().args(["completions", shell]).output().unwrap();
         assert!(ran.status.success());
         let script = String::from_utf8(ran.stdout).unwrap();
-        for command in ["create", "withdraw", "redeem", "update", "watch", "solvency", "status", "montecarlo"] {
+        for command in ["create", "withdraw", "redeem", "update", "watch", "solvency", "status", "montecarlo", "unwind"]
+        {
             assert!(script.contains(command), "{shell} does not complete {command}");
         }
     }

@@ -5,13 +5,13 @@ use crate::harness::{ALICE, BLOCK_TIME, BOB, CAROL, Net};
 const HOUR: u64 = 3600 / BLOCK_TIME;
 
 impl Net {
-    fn create(&self, line: &str) {
+    pub(crate) fn create(&self, line: &str) {
         let ran = self.command(Some(ALICE), &format!("create {line} --yes")).output().unwrap();
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     }
 
     /// Streams 1 to 5: one before its start, one that runs, one that has stopped, one that has ended, and one for carol.
-    fn with_streams() -> Self {
+    pub(crate) fn with_streams() -> Self {
         let net = Self::new();
         net.create("--recipient $BOB --token $TOKEN --amount 240 --start +5h --over 1d --every 1h --block-time 12s");
         net.create("--recipient $BOB --token $TOKEN --amount 240 --over 1d --every 1h --block-time 12s");

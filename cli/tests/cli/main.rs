@@ -12,6 +12,7 @@ mod demo;
 mod deploy;
 mod ending;
 mod help;
+mod index;
 mod json;
 mod life;
 mod limits;
