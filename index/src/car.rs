@@ -44,7 +44,7 @@ pub enum CarError {
     #[error("the CAR file: {0}")]
     File(#[from] io::Error),
     /// There is nothing to write.
-    #[error("{0} has no chain of snapshots; `streamctl index status` lists the projects")]
+    #[error("{0} has no chain of snapshots; `streamctl index projects` lists the projects")]
     Nothing(String),
     /// The bytes at this place are no part of a CAR file that this program reads.
     #[error("the CAR file, at byte {at}: {reason}")]
@@ -252,7 +252,8 @@ impl<R: Read> Sections<R> {
     /// The roots.
     fn header(&mut self) -> Result<Vec<Cid>, CarError> {
         let bytes = self.section(MAX_HEADER)?.ok_or_else(|| self.fault("the file is empty"))?;
-        let header: Header = content::decode(&bytes).map_err(|error| self.fault(format!("no header: {error}")))?;
+        let header: Header =
+            content::decode(&bytes).map_err(|_| self.fault("there is no header; is it a CAR file?"))?;
         if header.version != 1 {
             return Err(self.fault(format!("version {} is not read, only 1", header.version)));
         }

@@ -181,6 +181,8 @@ impl<F: Feed> Thread<F> {
             return Ok(());
         }
         (self.observer)(&Event::Leading(true));
+        // An endpoint of another chain is found out before the store is given a name.
+        self.runtime.block_on(self.node.feed.head())?;
         let loaded = load(&self.node, database, &self.observer, &self.progress)?;
         let Loaded { mut pipeline, plan, headers, first } = loaded;
         self.check_chain(pipeline.database(), first)?;

@@ -45,9 +45,7 @@ impl Sqlite {
         connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
         let mut sqlite = Self { connection, path: path.to_owned(), is_durable: false, lead: None };
         // Looks before it touches: another program's file stays as it is.
-        sqlite
-            .version()
-            .map_err(|error| if let DatabaseError::Sqlite(error) = error { refused(path, error) } else { error })?;
+        sqlite.looked(path)?;
         sqlite.connection.pragma_update(None, "journal_mode", "WAL").map_err(|error| refused(path, error))?;
         sqlite.connection.pragma_update(None, "synchronous", "NORMAL")?;
         sqlite.migrate()?;
@@ -64,10 +62,17 @@ impl Sqlite {
         connection.set_prepared_statement_cache_capacity(N_STATEMENTS);
         connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
         let sqlite = Self { connection, path: path.to_owned(), is_durable: false, lead: None };
-        if sqlite.version()? == MIGRATIONS.len() {
+        let version = sqlite.looked(path)?;
+        if version == MIGRATIONS.len() {
             return Ok(sqlite);
         }
         Err(DatabaseError::Foreign(path.display().to_string()))
+    }
+
+    /// The first look at the file, which may be anything.
+    fn looked(&self, path: &Path) -> Result<usize, DatabaseError> {
+        self.version()
+            .map_err(|error| if let DatabaseError::Sqlite(error) = error { refused(path, error) } else { error })
     }
 
     /// How many migrations have been made.

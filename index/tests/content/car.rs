@@ -216,8 +216,8 @@ fn hostile_files_are_refused() {
         "a section of 9223372036854775807 bytes exceeds 1048576",
     );
     check(&[0x05, 0xa0], "the file ends after 1 of 5 bytes");
-    check(&[0x00], "no header");
-    check(&[0x01, 0xa0], "no header");
+    check(&[0x00], "there is no header");
+    check(&[0x01, 0xa0], "there is no header");
     check(&header(roots.clone(), 2), "version 2 is not read");
     check(&header(Vec::new(), 1), "the file has no roots");
     check(&header(roots.to_vec(), 1), "is missing, to which the header has a link");
