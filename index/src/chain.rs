@@ -7,9 +7,9 @@ use std::sync::{
 };
 use std::time::Duration;
 
-use alloy::primitives::{B256, Bytes};
+use alloy::primitives::{Address, B256, Bytes};
 use futures_util::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{runtime::Handle, time::timeout};
 
 use crate::{
@@ -31,6 +31,9 @@ const CHECK_ROUNDS: usize = 4;
 const MAX_LAG: u64 = 3;
 /// How long the head of an endpoint that is not the preferred one is waited for.
 const GRACE: Duration = Duration::from_secs(1);
+/// Gas of a call. What anybody may have written ends with it at the same place for everyone, long before a node gives up
+/// on it; and it does not pay for an answer of a mebibyte.
+const CALL_GAS: u64 = 2_000_000;
 
 /// A chain.
 #[derive(Debug)]
@@ -269,19 +272,27 @@ impl Chain {
     }
 
     /// The answers of contracts as of the block of this hash, or of the newest, in the order of the calls; nothing for a
-    /// call that reverts or has no contract.
+    /// call that reverts, has no contract, or fails in a way that is its own: strangers' code must not stop an index.
     ///
     /// # Errors
     /// If no endpoint answers, knows the block, or has its state.
     pub async fn read(&self, calls: &[Call], at: Option<B256>) -> Result<Vec<Option<Bytes>>> {
         let block = at.map_or_else(|| json!("latest"), |hash| json!({ "blockHash": hash }));
-        let question = |call: &Call| Question::new("eth_call", (json!({ "to": call.to, "data": call.input }), &block));
+        let question = |call: &Call| {
+            let call = json!({ "to": call.to, "data": call.input, "gas": format!("{CALL_GAS:#x}") });
+            Question::new("eth_call", (call, &block))
+        };
         let questions: Vec<Question> = calls.iter().map(question).collect();
         let replies = self.rpc.ask_all::<Bytes>(&questions, None).await?;
         let mut answers = Vec::with_capacity(calls.len());
-        for (call, reply) in calls.iter().zip(replies) {
+        for (call, (question, reply)) in calls.iter().zip(questions.iter().zip(replies)) {
             answers.push(match reply.answer {
                 Answer::Value(output) => Some(output).filter(|output| !output.is_empty()),
+                Answer::Refused(_) | Answer::TooLarge(_) | Answer::Overflow
+                    if self.is_at_fault(question, &block).await? =>
+                {
+                    None
+                }
                 Answer::Reverted => None,
                 Answer::NoState => return Err(self.no_state(call, at).await?),
                 Answer::Unknown => {
@@ -292,6 +303,15 @@ impl Chain {
             });
         }
         Ok(answers)
+    }
+
+    /// Whether a call that was refused is refused again, while one that asks nothing of nobody is answered.
+    async fn is_at_fault(&self, refused: &Question, block: &Value) -> Result<bool> {
+        let again: Reply<Bytes> = self.rpc.ask(refused.clone()).await?;
+        let empty = Question::new("eth_call", (json!({ "to": Address::ZERO, "data": "0x" }), block));
+        let empty: Reply<Bytes> = self.rpc.ask(empty).await?;
+        let is_refused = matches!(again.answer, Answer::Refused(_) | Answer::TooLarge(_) | Answer::Overflow);
+        Ok(is_refused && matches!(empty.answer, Answer::Value(_)))
     }
 
     async fn no_state(&self, call: &Call, at: Option<B256>) -> Result<Error> {

@@ -102,6 +102,10 @@ pub struct Erc1620Config {
     pub contracts: Vec<Address>,
     /// StreamPortal, if deposits into rollups are wanted.
     pub portal: Option<Address>,
+    /// The tokens whose streams and deposits have snapshots, with zero for Ether; all if there are none here. Anybody can
+    /// stream a token that is worth nothing, and each would be a project for ever. Events and streams are kept of all.
+    #[serde(default)]
+    pub tokens: Vec<Address>,
 }
 
 /// Pairs of Uniswap V2, or of a contract that is like it.

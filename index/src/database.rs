@@ -121,7 +121,7 @@ pub fn open(address: &str) -> Result<Box<dyn Database>, DatabaseError> {
 /// Opens the store at `address` to read only: it must be there, with its tables up to date.
 pub fn open_to_read(address: &str) -> Result<Box<dyn Database>, DatabaseError> {
     if address.starts_with("postgres://") || address.starts_with("postgresql://") {
-        return Ok(Box::new(Postgres::open(address)?));
+        return Ok(Box::new(Postgres::open_to_read(address)?));
     }
     Ok(Box::new(Sqlite::open_to_read(address.as_ref())?))
 }

@@ -6,6 +6,7 @@ use crate::{Result, block::Blocks, database::Database, epoch::Epoch, event::Watc
 
 pub mod erc1620;
 pub mod events;
+mod metadata;
 pub mod uniswap_v2;
 
 /// A call to a contract that changes nothing.

@@ -3,7 +3,7 @@
 use alloy::primitives::B256;
 
 use crate::{
-    Result,
+    Error, Result,
     block::{Blocks, Checkpoint},
     database::{Database, DatabaseError},
     rows::Value,
@@ -74,6 +74,24 @@ pub(crate) fn lower_checkpoint(database: &mut dyn Database, name: &str, to: u64)
     let after = block_hash(database, to)?.map(|hash| Checkpoint { number: to, hash });
     set_checkpoint(database, name, after)?;
     Ok(after)
+}
+
+/// What of `blocks` comes after `done`, and the hash of its end; nothing if that is done.
+///
+/// # Errors
+/// If there is a gap between the two, or the end is not stored.
+pub(crate) fn after(
+    database: &mut dyn Database,
+    done: Option<Checkpoint>,
+    blocks: Blocks,
+) -> Result<Option<(Blocks, B256)>> {
+    let first = done.map_or(blocks.first, |done| done.number + 1);
+    let Some(blocks) = Blocks::new(first.max(blocks.first), blocks.last) else { return Ok(None) };
+    if blocks.first != first {
+        return Err(Error::OutOfOrder(blocks));
+    }
+    let hash = block_hash(database, blocks.last)?.ok_or(Error::OutOfOrder(blocks))?;
+    Ok(Some((blocks, hash)))
 }
 
 /// The hash of a stored block.

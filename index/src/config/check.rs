@@ -154,7 +154,10 @@ fn check_source(source: &SourceConfig) -> Result<()> {
     }
     let refuse = |problem: &str| Err(Error::Config(format!("source {name}: {problem}")));
     match &source.kind {
-        KindConfig::Erc1620(config) => check_unlike(name, "contracts", &config.contracts),
+        KindConfig::Erc1620(config) => {
+            check_unlike(name, "contracts", &config.contracts)?;
+            check_unlike(name, "tokens", &config.tokens)
+        }
         KindConfig::UniswapV2(config) if config.stables.is_empty() || config.whitelist.is_empty() => {
             refuse("stables and whitelist have at least one token each; add it")
         }

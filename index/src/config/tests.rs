@@ -106,13 +106,15 @@ fn sources_are_checked() {
     refused(&with("kind = 'erc1620'\n", ""), "the kind of source a is \"\"");
     refused(
         &format!("{HEAD}{SOURCE}contract = []"),
-        "source a: unknown field `contract`, expected `contracts` or `portal`",
+        "source a: unknown field `contract`, expected one of `contracts`, `portal`, `tokens`",
     );
     refused(&format!("{HEAD}{SOURCE}start_block = -1"), "start_block of source a");
     refused(&format!("{HEAD}{SOURCE}start_block = 9223372036854775808"), "start_block");
     let address = "'0x00000000000000000000000000000000000000aa'";
     let twice = format!("{HEAD}{SOURCE}contracts = [{address}, {address}]");
     refused(&twice, "source a: contracts has 0x00000000000000000000000000000000000000AA twice; remove one");
+    let twice = format!("{HEAD}{SOURCE}tokens = [{address}, {address}]");
+    refused(&twice, "source a: tokens has 0x00000000000000000000000000000000000000AA twice; remove one");
     refused(&format!("{HEAD}{SOURCE}contracts = ['0xaa']"), "source a: ");
     let events = "kind = 'events'\nabi = 'x.json'";
     refused(&with("kind = 'erc1620'", events), "source a: contracts is empty; add one, or a factory");

@@ -5,7 +5,6 @@ use std::{collections::HashMap, time::Duration};
 use ::postgres::{
     Client, Config, NoTls, Statement,
     config::SslMode,
-    error::SqlState,
     fallible_iterator::FallibleIterator as _,
     types::{FromSql, ToSql, Type as SqlType},
 };
@@ -16,9 +15,15 @@ use crate::rows::{Rows, Table, Value};
 
 mod address;
 mod dialect;
+mod fault;
 mod insert;
+mod link;
 
 use address::Address;
+use fault::is_lost;
+use link::Link;
+
+pub(super) use fault::{passes, words};
 
 /// The table of one row that says which migrations have been made, and how often a process has taken the lead.
 pub(super) const VERSION_TABLE: &str = "index_version";
@@ -33,10 +38,10 @@ const N_COPY: usize = 400;
 const N_NAME: usize = 63;
 
 /// A connection to a server, and what it takes to connect again. Blocks its thread: an asynchronous task uses it on a
-/// thread of its own.
+/// thread of its own, and may drop it anywhere.
 pub struct Postgres {
     address: Address,
-    client: Client,
+    client: Link,
     is_lost: bool,
     is_inside: bool,
     is_durable: bool,
@@ -55,9 +60,28 @@ impl Postgres {
     /// # Errors
     /// If the URL is none, asks for TLS, or leads to no server; if the schema is another program's or a newer version's.
     pub fn open(url: &str) -> Result<Self, DatabaseError> {
+        let mut postgres = Self::connect(url)?;
+        postgres.migrate()?;
+        postgres.durable(false)?;
+        Ok(postgres)
+    }
+
+    /// Connects to read only: changes nothing, so that a user who may only read will do.
+    ///
+    /// # Errors
+    /// As [`Postgres::open`], and if the tables are not there or not up to date.
+    pub fn open_to_read(url: &str) -> Result<Self, DatabaseError> {
+        let mut postgres = Self::connect(url)?;
+        if postgres.version()? == Some(MIGRATIONS.len()) {
+            return Ok(postgres);
+        }
+        Err(DatabaseError::Foreign(postgres.address.to_string()))
+    }
+
+    fn connect(url: &str) -> Result<Self, DatabaseError> {
         let address = Address::parse(url)?;
         let client = address.connect()?;
-        let mut postgres = Self {
+        Ok(Self {
             address,
             client,
             is_lost: false,
@@ -67,10 +91,7 @@ impl Postgres {
             n_statements: 0,
             staged: Vec::new(),
             term: None,
-        };
-        postgres.migrate()?;
-        postgres.durable(false)?;
-        Ok(postgres)
+        })
     }
 
     /// A number for an advisory lock of this schema. Locks are the database's, so its name need not be in it.
@@ -225,7 +246,7 @@ impl Drop for Postgres {
     /// Gives the lead back before the connection closes, because the server notices that only a little later.
     fn drop(&mut self) {
         if self.term.is_some() && !self.is_lost {
-            drop(self.client.batch_execute("ROLLBACK; SELECT pg_advisory_unlock_all()"));
+            self.client.end_with("ROLLBACK; SELECT pg_advisory_unlock_all()");
         }
     }
 }
@@ -321,28 +342,6 @@ impl Database for Postgres {
     fn skip_locked(&self) -> &'static str {
         " FOR UPDATE SKIP LOCKED"
     }
-}
-
-/// What the server says, in one line. Never has a password, because neither the server nor the client repeats it.
-pub(super) fn words(error: &::postgres::Error) -> String {
-    let Some(error) = error.as_db_error() else {
-        return std::error::Error::source(error)
-            .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
-    };
-    let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
-    format!("{}{detail} (SQLSTATE {})", error.message(), error.code().code())
-}
-
-/// Whether a transaction that begins again may go through.
-pub(super) fn passes(error: &::postgres::Error) -> bool {
-    let crossed = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::LOCK_NOT_AVAILABLE];
-    is_lost(error) || error.code().is_some_and(|code| crossed.contains(code))
-}
-
-fn is_lost(error: &::postgres::Error) -> bool {
-    let is_io = std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());
-    let ends = [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW];
-    error.is_closed() || is_io || error.code().is_some_and(|code| ends.contains(code) || code.code().starts_with("08"))
 }
 
 /// The type that a parameter is sent as. Nothing else is CHAR, so that what has no value has a statement of its own.

@@ -1,5 +1,6 @@
 //! Streams by ERC-1620, and deposits into rollups through StreamPortal. Knows streams by their logs alone: nothing is read
-//! from the contracts but, once, what clock they have.
+//! from the contracts but, once, what clock they have. What tokens say of themselves is for those who read streams, and
+//! never in a snapshot.
 
 mod changes;
 mod deposit;
@@ -14,7 +15,7 @@ mod tables;
 mod version;
 
 use alloy::{
-    primitives::{Address, Bytes},
+    primitives::{Address, Bytes, map::HashSet},
     sol_types::{SolCall, SolValue},
 };
 use bindings::{Clock, create2_address};
@@ -27,7 +28,7 @@ use self::{
     ledger::End,
     payload::Pace,
 };
-use super::{Call, Kind, Reader};
+use super::{Call, Kind, Reader, metadata::Tokens};
 use crate::{
     Error, Result,
     block::Blocks,
@@ -54,6 +55,9 @@ pub struct Erc1620 {
     /// What the names of its tables begin with.
     prefix: String,
     portal: Option<Address>,
+    /// Those that have projects; all if empty.
+    wanted: HashSet<Address>,
+    tokens: Tokens,
     /// Clocks that [`Kind::prepare`] has read and [`Kind::derive`] is to write.
     clocks: Vec<FirstStream>,
     /// As of the end of the latest epoch that was asked for.
@@ -83,8 +87,10 @@ impl Erc1620 {
         contracts.dedup();
         Ok(Self {
             watch: tables::watch(name, start_block, &contracts, config)?,
+            tokens: Tokens::new(tables::token(&tables::prefix(name))),
             prefix: tables::prefix(name),
             portal: config.portal,
+            wanted: config.tokens.iter().copied().collect(),
             clocks: Vec::new(),
             fold: None,
         })
@@ -99,6 +105,26 @@ impl Erc1620 {
         );
         let rows = changes::ask(database, blocks, &sql)?;
         rows.iter().map(|row| Ok((row.address(0)?, row.count(1)?))).collect()
+    }
+
+    /// The tokens that streams come to be in within `blocks`, with the first block of each.
+    fn met(&self, database: &mut dyn Database, blocks: Blocks) -> Result<Vec<(u64, Address)>> {
+        let mut met = Vec::new();
+        for (event, token) in [("log_create", "token_address"), ("log_execute_update", "new_token_address")] {
+            let sql = format!(
+                "SELECT min(block), {token} FROM {}_{event} WHERE block BETWEEN ?1 AND ?2 GROUP BY {token}",
+                self.prefix
+            );
+            for row in changes::ask(database, blocks, &sql)?.iter() {
+                met.push((row.count(0)?, row.address(1)?));
+            }
+        }
+        Ok(met)
+    }
+
+    /// Whether streams and deposits in `token` have projects.
+    fn wants(&self, token: Address) -> bool {
+        self.wanted.is_empty() || self.wanted.contains(&token)
     }
 
     /// The pace of the chain at the end of `epoch`.
@@ -120,7 +146,7 @@ impl Kind for Erc1620 {
     }
 
     fn tables(&self) -> Vec<Table> {
-        let mut tables = vec![tables::version(&self.prefix), tables::contract(&self.prefix)];
+        let mut tables = vec![tables::version(&self.prefix), tables::contract(&self.prefix), self.tokens.table()];
         tables.extend(self.portal.map(|_| tables::deposit(&self.prefix)));
         tables
     }
@@ -136,7 +162,8 @@ impl Kind for Erc1620 {
             };
             self.clocks.push(FirstStream { contract, clock, block });
         }
-        Ok(())
+        let met = self.met(database, blocks)?;
+        self.tokens.prepare(database, reader, met.into_iter().map(|(_, token)| token))
     }
 
     fn derive(&mut self, database: &mut dyn Database, blocks: Blocks) -> Result<()> {
@@ -150,6 +177,8 @@ impl Kind for Erc1620 {
             ]);
         }
         database.insert(&table, &rows)?;
+        let met = self.met(database, blocks)?;
+        self.tokens.write(database, met)?;
         derive::write_versions(database, &self.prefix, blocks)?;
         if let Some(portal) = self.portal {
             deposit::write_deposits(database, &self.prefix, portal, blocks)?;
@@ -159,6 +188,7 @@ impl Kind for Erc1620 {
 
     fn unwind(&mut self, database: &mut dyn Database, to: u64) -> Result<()> {
         self.clocks.clear();
+        self.tokens.forget();
         self.fold = self.fold.take().filter(|fold| fold.is_within(to));
         derive::reopen_versions(database, &self.prefix, to)
     }
@@ -166,7 +196,8 @@ impl Kind for Erc1620 {
     fn snapshots(&mut self, database: &mut dyn Database, epoch: &Epoch) -> Result<Vec<Snapshot>> {
         let fold = Fold::reach(self.fold.take(), database, &self.prefix, self.portal.is_some(), epoch)?;
         let end = End { block: epoch.blocks.last, timestamp: epoch.end_timestamp };
-        let balances = fold.ledger.balances(&clocks(database, &self.prefix)?, end)?;
+        let mut balances = fold.ledger.balances(&clocks(database, &self.prefix)?, end)?;
+        balances.retain(|(book, _)| self.wants(book.token));
         let has_blocks = balances.iter().any(|(_, balance)| balance.clock == Clock::Block);
         let pace = if has_blocks { Self::pace(database, epoch)? } else { Pace::default() };
         let head = EpochHead::new(payload::KIND, &self.watch.source, epoch);
@@ -178,7 +209,7 @@ impl Kind for Erc1620 {
             snapshots.push(snapshot);
         }
         if let Some(portal) = self.portal {
-            let passages = fold.passages.0.iter();
+            let passages = fold.passages.0.iter().filter(|(passage, _)| self.wants(passage.token));
             snapshots.extend(
                 passages.map(|(passage, tally)| payload::deposits_snapshot(head.clone(), portal, *passage, tally)),
             );

@@ -3,7 +3,7 @@
 //! Reserves come from the last `Sync` before a place in the chain, never from a call at a block; the one exception are
 //! pairs older than the source's first block, which are asked once for what they held before it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use alloy::{
     json_abi::Event,
@@ -19,25 +19,24 @@ use crate::{
     database::Database,
     epoch::Epoch,
     event::{Emitter, Factory, Watch, Watched},
-    kind::{Kind, Reader},
+    kind::{Kind, Reader, metadata::Tokens},
     rows::{Row, Rows, Table, Value},
     snapshot::{EpochHead, Snapshot},
 };
 
+mod held;
 mod market;
-mod metadata;
 pub mod payload;
 mod price;
 pub mod query;
 mod tables;
 mod trade;
 
-pub(crate) use market::{History, Market, Place};
-pub(crate) use metadata::Token;
+pub(crate) use market::{History, Market, Place, Token};
 pub(crate) use tables::Tables;
 pub(crate) use trade::{Trade, TradeKind, of_pairs as trades_of_pairs};
 
-use metadata::{Held, Metadata};
+use held::Held;
 use price::Prices;
 
 /// The name of this kind in a configuration and in payloads.
@@ -72,8 +71,8 @@ pub struct UniswapV2 {
     watch: Watch,
     /// The pairs that are followed, if not all.
     followed: Option<BTreeSet<Address>>,
-    /// Read, and not yet written: tokens by address, and pairs that are older than the source.
-    tokens: HashMap<Address, Metadata>,
+    tokens: Tokens,
+    /// Read, and not yet written: pairs that are older than the source.
     older: Vec<(Address, Held)>,
     /// As of the end of the epoch whose snapshots were taken last.
     market: Option<Market>,
@@ -91,14 +90,15 @@ impl UniswapV2 {
             }
         }
         let followed = (!config.pairs.is_empty()).then(|| config.pairs.iter().copied().collect());
+        let tables = Tables::of(name);
         let mut source = Self {
             name: name.to_owned(),
             start_block,
-            tables: Tables::of(name),
+            tokens: Tokens::new(tables.token.clone()),
+            tables,
             watch: Watch { source: name.to_owned(), start_block, events: Vec::new(), factory: None },
             config,
             followed,
-            tokens: HashMap::new(),
             older: Vec::new(),
             market: None,
         };
@@ -180,7 +180,7 @@ impl UniswapV2 {
         let rows = database.ask("SELECT parent FROM block WHERE number = ?1", &[Value::count(self.start_block)])?;
         let row = rows.first();
         let row = row.ok_or_else(|| Error::Damaged(format!("block {} is not stored", self.start_block)))?;
-        let held = match metadata::pairs(reader, &asked, Some(row.hash(0)?)) {
+        let held = match held::pairs(reader, &asked, Some(row.hash(0)?)) {
             Err(Error::NoState { .. }) if first_seen.is_none() && self.is_quiet(database, blocks)? => return Ok(()),
             Err(Error::NoState { .. }) => {
                 return Err(Error::NoState {
@@ -199,12 +199,6 @@ impl UniswapV2 {
     fn is_quiet(&self, database: &mut dyn Database, blocks: Blocks) -> Result<bool> {
         let sql = format!("SELECT block FROM {} WHERE block BETWEEN ?1 AND ?2 LIMIT 1", self.tables.sync);
         Ok(database.ask(&sql, &[Value::count(blocks.first), Value::count(blocks.last)])?.is_empty())
-    }
-
-    /// Whether a token has a row.
-    fn is_stored(&self, database: &mut dyn Database, token: Address) -> Result<bool> {
-        let sql = format!("SELECT address FROM {} WHERE address = ?1", self.tables.token);
-        Ok(!database.ask(&sql, &[Value::Blob(token.as_slice())])?.is_empty())
     }
 
     /// The pairs that have projects, in order.
@@ -237,7 +231,7 @@ impl Kind for UniswapV2 {
     }
 
     fn tables(&self) -> Vec<Table> {
-        self.tables.made()
+        vec![self.tables.pair_table(), self.tokens.table()]
     }
 
     /// Adds the pairs that prices need to those that are named. Their addresses follow from the factory's and from the
@@ -248,7 +242,7 @@ impl Kind for UniswapV2 {
         }
         let named = self.config.pairs.clone();
         let mut tokens: BTreeSet<Address> = self.config.whitelist.iter().chain(&self.config.stables).copied().collect();
-        for (pair, found) in named.iter().zip(metadata::pairs(reader, &named, None)?) {
+        for (pair, found) in named.iter().zip(held::pairs(reader, &named, None)?) {
             let Held { tokens: pair_tokens, .. } = found.ok_or_else(|| {
                 Error::Config(format!("pair {pair} of source {} is no pair of the chain; check the address", self.name))
             })?;
@@ -278,27 +272,13 @@ impl Kind for UniswapV2 {
             self.check_first(database)?;
         }
         let older = self.older.iter().map(|(_, held)| held.tokens);
-        let met: BTreeSet<Address> = created.iter().map(|(_, tokens, _)| *tokens).chain(older).flatten().collect();
-        let mut unknown = Vec::new();
-        for token in met {
-            if !self.tokens.contains_key(&token) && !self.is_stored(database, token)? {
-                unknown.push(token);
-            }
-        }
-        // What was read stays until it is seen in the database: a transaction may fail and be tried again.
-        for token in self.tokens.keys().copied().collect::<Vec<_>>() {
-            if self.is_stored(database, token)? {
-                self.tokens.remove(&token);
-            }
-        }
-        self.tokens.extend(metadata::tokens(reader, &unknown)?);
-        Ok(())
+        let created = created.iter().map(|(_, tokens, _)| *tokens);
+        self.tokens.prepare(database, reader, created.chain(older).flatten())
     }
 
     fn derive(&mut self, database: &mut dyn Database, blocks: Blocks) -> Result<()> {
-        let [pair_table, token_table] = self.tables.made().try_into().expect("there are two tables");
-        let (mut pairs, mut tokens) = (Rows::new(pair_table.columns.len()), Rows::new(token_table.columns.len()));
-        let mut added = HashSet::new();
+        let pair_table = self.tables.pair_table();
+        let (mut pairs, mut tokens) = (Rows::new(pair_table.columns.len()), Vec::new());
         let is_first = (blocks.first..=blocks.last).contains(&self.start_block);
         let before = self.start_block.saturating_sub(1);
         let older =
@@ -311,27 +291,14 @@ impl Kind for UniswapV2 {
             pairs.push(Value::Blob(pair.as_slice()));
             pair_tokens.iter().for_each(|token| pairs.push(Value::Blob(token.as_slice())));
             reserves.iter().for_each(|reserve| pairs.push(Value::Blob(reserve.as_slice())));
-            for token in pair_tokens {
-                // A token is in many pairs, and belongs to the first.
-                let Some(metadata) = self.tokens.get(&token) else { continue };
-                if added.insert(token) && !self.is_stored(database, token)? {
-                    tokens.push_row(&[
-                        Value::count(block),
-                        Value::Blob(token.as_slice()),
-                        Value::Text(&metadata.symbol),
-                        Value::Text(&metadata.name),
-                        Value::Integer(metadata.decimals.into()),
-                    ]);
-                }
-            }
+            tokens.extend(pair_tokens.map(|token| (block, token)));
         }
         database.insert(&pair_table, &pairs)?;
-        database.insert(&token_table, &tokens)?;
-        Ok(())
+        self.tokens.write(database, tokens)
     }
 
     fn unwind(&mut self, _: &mut dyn Database, _: u64) -> Result<()> {
-        self.tokens.clear();
+        self.tokens.forget();
         self.older.clear();
         self.market = None;
         Ok(())

@@ -64,7 +64,8 @@ fn describe(source: &SourceConfig, kinds: &[Box<dyn Kind>]) -> String {
     let start_block = source.start_block;
     match &source.kind {
         KindConfig::Erc1620(config) => {
-            format!("erc1620 from {start_block} of {:?}, portal {:?}", config.contracts, config.portal)
+            let (contracts, portal, tokens) = (&config.contracts, config.portal, &config.tokens);
+            format!("erc1620 from {start_block} of {contracts:?}, portal {portal:?}, tokens {tokens:?}")
         }
         KindConfig::UniswapV2(config) => format!(
             "uniswap-v2 from {start_block} of {}, pairs {:?}, weth {}, stables {:?}, whitelist {:?}, threshold {:?}, init code hash {:?}",

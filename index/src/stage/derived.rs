@@ -5,9 +5,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use super::{Stage, block_hash, checkpoint, logs::delete_above, lower_checkpoint, set_checkpoint};
+use super::{Stage, after, checkpoint, logs::delete_above, lower_checkpoint, set_checkpoint};
 use crate::{
-    Error, Result,
+    Result,
     block::{Blocks, Checkpoint},
     database::Database,
     kind::{Kind, Reader},
@@ -86,12 +86,7 @@ impl Stage for Derived {
 
     fn execute(&mut self, database: &mut dyn Database, blocks: Blocks) -> Result<Option<Checkpoint>> {
         let done = checkpoint(database, Self::NAME)?;
-        let first = done.map_or(blocks.first, |done| done.number + 1);
-        let Some(blocks) = Blocks::new(first.max(blocks.first), blocks.last) else { return Ok(done) };
-        if blocks.first != first {
-            return Err(Error::OutOfOrder(blocks));
-        }
-        let hash = block_hash(database, blocks.last)?.ok_or(Error::OutOfOrder(blocks))?;
+        let Some((blocks, hash)) = after(database, done, blocks)? else { return Ok(done) };
         self.kinds.lock().iter_mut().try_for_each(|kind| kind.derive(database, blocks))?;
         let done = Some(Checkpoint { number: blocks.last, hash });
         set_checkpoint(database, Self::NAME, done)?;

@@ -1,8 +1,8 @@
 //! The third stage: epochs begin, get an end that snapshots are taken of, and become final.
 
-use super::{Stage, block_hash, checkpoint, lower_checkpoint, set_checkpoint};
+use super::{Stage, after, block_hash, checkpoint, lower_checkpoint, set_checkpoint};
 use crate::{
-    Error, Result,
+    Result,
     block::{Blocks, Checkpoint},
     database::Database,
     epoch::Epochs,
@@ -117,12 +117,7 @@ impl Stage for EpochStage {
 
     fn execute(&mut self, database: &mut dyn Database, blocks: Blocks) -> Result<Option<Checkpoint>> {
         let done = checkpoint(database, Self::NAME)?;
-        let first = done.map_or(blocks.first, |done| done.number + 1);
-        let Some(blocks) = Blocks::new(first.max(blocks.first), blocks.last) else { return Ok(done) };
-        if blocks.first != first {
-            return Err(Error::OutOfOrder(blocks));
-        }
-        let hash = block_hash(database, blocks.last)?.ok_or(Error::OutOfOrder(blocks))?;
+        let Some((blocks, hash)) = after(database, done, blocks)? else { return Ok(done) };
         self.plan(database, blocks)?;
         let done = Some(Checkpoint { number: blocks.last, hash });
         set_checkpoint(database, Self::NAME, done)?;

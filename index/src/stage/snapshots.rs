@@ -11,7 +11,7 @@ use crate::{
     block::{Blocks, Checkpoint},
     database::Database,
     epoch::{Epoch, EpochState, Epochs},
-    rows::Value,
+    rows::{Column, Rows, Table, Type, Value},
     snapshot::Snapshot,
 };
 
@@ -220,26 +220,24 @@ fn write(database: &mut dyn Database, epoch: &Epoch, snapshot: &Snapshot) -> Res
             Value::Blob(&snapshot.bytes),
         ],
     )?;
+    let mut addends = Rows::new(4);
     for (name, amount) in &snapshot.sums {
-        database.run(
-            "INSERT INTO addend (epoch, project, name, amount) VALUES (?1, ?2, ?3, ?4)",
-            &[id, project, Value::Text(name), Value::Blob(&amount.to_be_bytes::<32>())],
-        )?;
+        addends.push_row(&[id, project, Value::Text(name), Value::Blob(&amount.to_be_bytes::<32>())]);
     }
-    Ok(())
+    insert(database, &sums_table("addend", ["epoch", "project", "name", "amount"]), &addends)
 }
 
 /// Makes the epoch's amounts into totals of all epochs up to it. A project without earlier epochs begins at zero.
 fn add_up(database: &mut dyn Database, id: u64) -> Result<()> {
-    let sql = "SELECT project, name, amount FROM addend WHERE epoch = ?1 ORDER BY project, name";
+    // All of them in one question: there may be thousands, and a question takes a server longer than the answer.
+    let sql = "SELECT project, name, amount, (SELECT total FROM prefix_sum WHERE prefix_sum.project = addend.project \
+               AND prefix_sum.name = addend.name AND prefix_sum.epoch < ?1 ORDER BY prefix_sum.epoch DESC LIMIT 1) \
+               FROM addend WHERE epoch = ?1 ORDER BY project, name";
     let addends = database.ask(sql, &[Value::count(id)])?;
+    let mut totals = Rows::new(4);
     for addend in addends.iter() {
         let (project, name, amount) = (addend.text(0)?, addend.text(1)?, addend.amount(2)?);
-        let before = database.ask(
-            "SELECT total FROM prefix_sum WHERE project = ?1 AND name = ?2 AND epoch < ?3 ORDER BY epoch DESC LIMIT 1",
-            &[Value::Text(project), Value::Text(name), Value::count(id)],
-        )?;
-        let before = before.first().map_or(Ok(U256::ZERO), |row| row.amount(0))?;
+        let before = if addend.is_null(3) { U256::ZERO } else { addend.amount(3)? };
         let total = before.checked_add(amount).ok_or_else(|| Error::SumOverflow {
             project: project.to_owned(),
             name: name.to_owned(),
@@ -247,13 +245,35 @@ fn add_up(database: &mut dyn Database, id: u64) -> Result<()> {
             before,
             amount,
         })?;
-        database.run(
-            "INSERT INTO prefix_sum (project, name, epoch, total) VALUES (?1, ?2, ?3, ?4)",
-            &[Value::Text(project), Value::Text(name), Value::count(id), Value::Blob(&total.to_be_bytes::<32>())],
-        )?;
+        let total = total.to_be_bytes::<32>();
+        totals.push_row(&[Value::Text(project), Value::Text(name), Value::count(id), Value::Blob(&total)]);
     }
+    insert(database, &sums_table("prefix_sum", ["project", "name", "epoch", "total"]), &totals)?;
     database.run("DELETE FROM addend WHERE epoch = ?1", &[Value::count(id)])?;
     Ok(())
+}
+
+/// Adds rows of an epoch that has none yet.
+fn insert(database: &mut dyn Database, table: &Table, rows: &Rows) -> Result<()> {
+    let (n_added, n_rows) = (database.insert(table, rows)?, rows.len());
+    if usize::try_from(n_added) == Ok(n_rows) {
+        return Ok(());
+    }
+    Err(Error::Damaged(format!(
+        "{} holds sums of an epoch that comes next: {n_added} of {n_rows} were new",
+        table.name
+    )))
+}
+
+/// A table of sums, whose last column is the amount, and the others the key.
+fn sums_table(name: &str, columns: [&str; 4]) -> Table {
+    let kind = |column: &str| match column {
+        "epoch" => Type::Integer,
+        "project" | "name" => Type::Text,
+        _ => Type::Blob,
+    };
+    let columns = columns.map(|name| Column { name: name.to_owned(), kind: kind(name) });
+    Table { name: name.to_owned(), columns: columns.into(), n_key: 3, indexes: Vec::new() }
 }
 
 /// Notes for those who follow that something changed.

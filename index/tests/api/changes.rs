@@ -102,9 +102,14 @@ async fn changes_of_another_process_are_told_too() {
 
 #[tokio::test]
 async fn none_is_lost_or_told_twice_across_reconnects() {
+    check_reconnects(false).await;
+    check_reconnects(true).await;
+}
+
+async fn check_reconnects(on_server: bool) {
     let mut world = World::of(Store::empty()).await;
+    let Some(path) = world.only(on_server) else { return };
     const N_CHANGES: u64 = 2_000;
-    let path = world.store.path.to_str().unwrap().to_owned();
     let progress = world.progress.clone();
     let writer = std::thread::spawn(move || {
         let mut database = index::database::open(&path).unwrap();

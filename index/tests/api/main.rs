@@ -2,6 +2,11 @@
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+#[path = "../postgres/mod.rs"]
+mod postgres;
+#[path = "../twin/mod.rs"]
+mod twin;
+
 mod changes;
 mod content;
 mod documented;

@@ -1,6 +1,7 @@
 //! Many who read while one writes: each answer is of one moment.
 
 use alloy::primitives::U256;
+use futures_util::future::join_all;
 use index::{database, rows::Value};
 
 use crate::{
@@ -46,12 +47,17 @@ fn write(path: &str, n_steps: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_answer_is_of_one_moment() {
+    check_moments(false).await;
+    check_moments(true).await;
+}
+
+async fn check_moments(on_server: bool) {
     let mut store = Store::empty();
     store.blocks(9);
     store.epoch(0, 1);
     store.snapshot("p/1", 0, &[("n", 1)]);
-    let world = World::of(store).await;
-    let path = world.store.path.to_str().unwrap().to_owned();
+    let mut world = World::of(store).await;
+    let Some(path) = world.only(on_server) else { return };
     let writer = std::thread::spawn(move || write(&path, 400));
     let mut n_answers = 0;
     while !writer.is_finished() {
@@ -64,8 +70,53 @@ async fn each_answer_is_of_one_moment() {
             let page = world.json("/v1/snapshots?project=p/1&order=desc&limit=1").await;
             assert_eq!(page["items"][0]["block"], page["as_of"]["block"]);
         });
-        n_answers += futures_util::future::join_all(asked).await.len();
+        n_answers += join_all(asked).await.len();
     }
     writer.join().unwrap();
     assert!(n_answers > 0);
+}
+
+/// Ends all other connections to the database of `url` from the server's side, and gives their number.
+async fn end_all(url: &str) -> u64 {
+    let url = url.to_owned();
+    let ended = tokio::task::spawn_blocking(move || {
+        let sql = "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        database::open(&url).unwrap().ask(sql, &[]).unwrap().first().unwrap().count(0).unwrap()
+    });
+    ended.await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_that_lose_their_connections_make_others() {
+    let Some(url) = crate::postgres::url() else { return };
+    // A database of its own, so that nobody else loses a connection.
+    let alone = url.replace("/postgres?", "/readers?");
+    let made = tokio::task::spawn_blocking(move || database::open(&url).unwrap().run("CREATE DATABASE readers", &[]));
+    made.await.unwrap().unwrap();
+    let mut store = Store::at(Some(alone));
+    store.blocks(9);
+    store.epoch(0, 1);
+    let mut world = World::of(store).await;
+    let url = world.only(true).unwrap();
+    let before = world.json("/v1/status").await;
+    for _ in 0..3 {
+        // One of them is the test's own.
+        assert!(end_all(&url).await >= 2);
+        for status in join_all((0..6).map(|_| world.json("/v1/status"))).await {
+            assert_eq!(status, before);
+        }
+    }
+}
+
+#[test]
+fn who_reads_makes_no_tables() {
+    let Some(url) = crate::postgres::url() else { return };
+    assert!(database::open_to_read(&url).is_err());
+    drop(database::open(&url).unwrap());
+    let mut reader = database::open_to_read(&url).unwrap();
+    reader.begin_to_read().unwrap();
+    assert!(reader.ask("SELECT number FROM block", &[]).unwrap().is_empty());
+    let refused = reader.run("DELETE FROM block", &[]).unwrap_err().to_string();
+    assert!(refused.contains("read-only transaction"), "{refused}");
 }

@@ -64,7 +64,7 @@ pub fn streams(store: &mut Store) -> Source {
 
 /// The same, and so many more from CAROL to ALICE.
 pub fn streams_and(store: &mut Store, n_more: u64) -> Source {
-    let config = Erc1620Config { contracts: vec![streaming()], portal: Some(PORTAL) };
+    let config = Erc1620Config { contracts: vec![streaming()], portal: Some(PORTAL), tokens: vec![] };
     let mut kind = Erc1620::new("streams", 0, &config).unwrap();
     let create = |id: u64, sender, recipient, start: u64, stop: u64| {
         let (id, interval) = (U256::from(id), U256::ONE);

@@ -13,12 +13,14 @@ use alloy::{
 use index::{
     abi::{EventTable, RawLog},
     content::{DAG_CBOR, cid, encode},
-    database::{self, Database},
+    database::Database,
     epoch::Epoch,
     rows::{Rows, Value},
     snapshot::EpochHead,
 };
 use serde::Serialize;
+
+use crate::twin::Twin;
 
 pub const SIZE: u64 = 10;
 
@@ -27,9 +29,10 @@ pub const PACE: u64 = 12;
 
 pub const GENESIS_TIME: u64 = 1_700_000_000;
 
-/// A store in a file of its own.
+/// A store in a file of its own, and the same in a schema of its own.
 pub struct Store {
     pub path: PathBuf,
+    pub url: Option<String>,
     pub database: Box<dyn Database>,
 }
 
@@ -41,14 +44,19 @@ impl Drop for Store {
 
 impl Store {
     pub fn empty() -> Self {
+        Self::at(crate::postgres::url())
+    }
+
+    /// The same, with this schema beside the file.
+    pub fn at(url: Option<String>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = format!("index-api-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let directory = env::temp_dir().join(name);
         fs::remove_dir_all(&directory).ok();
         fs::create_dir_all(&directory).unwrap();
         let path = directory.join("index.db");
-        let database = database::open(path.to_str().unwrap()).unwrap();
-        Self { path, database }
+        let database = Box::new(Twin::open(&path, url.as_deref()));
+        Self { path, url, database }
     }
 
     pub fn run(&mut self, sql: &str, values: &[Value<'_>]) {

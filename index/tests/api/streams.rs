@@ -49,6 +49,7 @@ async fn show_what_is_due_at_the_block_that_is_asked_for() {
         ("?block=3", 3, "final", "0", "0"),
     ] {
         let stream = world.json(&format!("{path}{query}")).await;
+        assert_eq!((&stream["token_symbol"], &stream["token_decimals"]), (&json!("WETH"), &json!(18)), "{query}");
         assert_eq!(
             (&stream["as_of"]["block"], &stream["as_of"]["state"], &stream["due"], &stream["withdrawn"]),
             (&json!(block), &json!(state), &json!(due), &json!(withdrawn)),

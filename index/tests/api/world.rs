@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::{
     net::TcpListener,
     sync::{oneshot, watch},
+    task::JoinHandle,
 };
 
 use crate::{
@@ -30,10 +31,12 @@ pub const LATE: &str = "tokens/late";
 pub struct World {
     pub store: Store,
     pub address: SocketAddr,
+    /// Where the same is read from PostgreSQL.
+    pub other: Option<SocketAddr>,
     pub progress: watch::Sender<Progress>,
     pub http: Client,
     pub stop: Option<oneshot::Sender<()>>,
-    pub ended: tokio::task::JoinHandle<std::io::Result<()>>,
+    pub ended: JoinHandle<std::io::Result<()>>,
     /// The address of the snapshot of [`TOKENS`] at each epoch.
     pub cids: Vec<String>,
     /// The address of the block of each final epoch in the chain of [`TOKENS`].
@@ -83,14 +86,33 @@ impl World {
     pub async fn with(store: Store, sources: Vec<Source>) -> Self {
         let told = Progress { head: Some(65), stored: Some(64), is_connected: true, ..Progress::default() };
         let (progress, watched) = watch::channel(told);
-        let path = store.path.to_str().unwrap().to_owned();
-        let api = Api::new(path, CHAIN, sources, watched, Arc::new(Metrics::default()));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let ended = tokio::spawn(api::serve(listener, api, async move { drop(stopped.await) }));
+        let serve = async |store: &str| {
+            let api = Api::new(store.to_owned(), CHAIN, sources.clone(), watched.clone(), Arc::new(Metrics::default()));
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let (stop, stopped) = oneshot::channel::<()>();
+            (address, stop, tokio::spawn(api::serve(listener, api, async move { drop(stopped.await) })))
+        };
+        let (address, stop, ended) = serve(store.path.to_str().unwrap()).await;
+        let mut other = None;
+        if let Some(url) = &store.url {
+            let (address, stop, _) = serve(url).await;
+            // It goes on as long as the test.
+            std::mem::forget(stop);
+            other = Some(address);
+        }
         let (http, stop) = (Client::builder().no_proxy().build().unwrap(), Some(stop));
-        Self { store, address, progress, http, stop, ended, cids: vec![], dag_cids: vec![] }
+        Self { store, address, other, progress, http, stop, ended, cids: vec![], dag_cids: vec![] }
+    }
+
+    /// Asks only the one of the two from here on, whose store is at the address that this gives.
+    pub fn only(&mut self, on_server: bool) -> Option<String> {
+        let other = self.other.take();
+        if on_server {
+            self.address = other?;
+            return self.store.url.clone();
+        }
+        self.store.path.to_str().map(str::to_owned)
     }
 
     pub fn ask(&self, path: &str) -> RequestBuilder {
@@ -101,6 +123,14 @@ impl World {
         self.ask(path).send().await.unwrap()
     }
 
+    /// What the same request says of the store in PostgreSQL, which has to be `expected`.
+    async fn is_told_alike(&self, path: &str, told: &str, expected: (u16, &str)) {
+        let Some(other) = self.other else { return };
+        let answer = self.http.get(format!("http://{other}{path}")).send().await.unwrap();
+        let (status, body) = (answer.status().as_u16(), answer.text().await.unwrap());
+        assert_eq!((status, body.as_str()), expected, "{told}: {path}: from PostgreSQL");
+    }
+
     /// The body of an answer of 200.
     #[track_caller]
     pub fn json(&self, path: &str) -> impl Future<Output = Value> {
@@ -109,6 +139,7 @@ impl World {
             let answer = asked.await.unwrap();
             let (status, body) = (answer.status().as_u16(), answer.text().await.unwrap());
             assert_eq!(status, 200, "{caller}: {path}: {body}");
+            self.is_told_alike(&path, &caller.to_string(), (status, &body)).await;
             serde_json::from_str(&body).unwrap()
         }
     }

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use index::{
     consensus::{Desk, Refusal, Registration, Status, Vote},
-    database::Sqlite,
     rows::Value,
 };
 use proptest::prelude::*;
 
+use crate::twin::Twin;
 use crate::world::{
     File, N_PEERS, ORIGIN, PROJECT, START, WINDOW, address_of, desk, final_of, range, rules, signer, submission, vote,
 };
@@ -160,7 +160,8 @@ fn two_liars_of_five_never_have_their_way() {
     let votes = votes();
     proptest!(ProptestConfig::with_cases(64), |(acts in acts())| {
         // In memory, for as long as one connection is open: a file takes most of its time to be synchronised.
-        let open = || Box::new(Sqlite::open("file:liars?mode=memory&cache=shared".as_ref()).unwrap());
+        let url = crate::postgres::url();
+        let open = || Box::new(Twin::open("file:liars?mode=memory&cache=shared".as_ref(), url.as_deref()));
         let _kept = open();
         let mut desk = Desk::new(open(), rules());
         let (mut now, mut honest, mut agreed) = (START, BTreeSet::new(), false);

@@ -13,10 +13,12 @@ use index::{
     consensus::{Answer, Desk, DeskConfig, Refusal, Registry, Rules, Submission, router},
     content::{DAG_CBOR, cid},
     dag::{Origin, Range},
-    database::{Database, Sqlite},
+    database::Database,
     epoch::Epochs,
 };
 use tokio::{net::TcpListener, task::JoinHandle};
+
+use crate::twin::Twin;
 
 pub(crate) const ORIGIN: Origin = Origin { chain_id: 31_337, epochs: Epochs { genesis: 100, size: 10, offset: 2 } };
 pub(crate) const PROJECT: &str = "uniswap/0x01/trade_volume";
@@ -55,7 +57,7 @@ pub(crate) fn rules() -> Rules {
 }
 
 pub(crate) fn store() -> Box<dyn Database> {
-    Box::new(Sqlite::open(":memory:".as_ref()).unwrap())
+    Box::new(Twin::fresh())
 }
 
 pub(crate) fn desk() -> Desk {
@@ -73,23 +75,27 @@ pub(crate) fn final_of(desk: &mut Desk, epoch: u64) -> Option<String> {
     desk.epoch_status(&question).unwrap().final_cid
 }
 
-/// A file that is deleted in the end.
-pub(crate) struct File(pub(crate) PathBuf);
+/// A file that is deleted in the end, and a schema that says the same.
+pub(crate) struct File {
+    path: PathBuf,
+    url: Option<String>,
+}
 
 impl File {
     pub(crate) fn new(name: &str) -> Self {
-        let file = Self(std::env::temp_dir().join(format!("index-{name}-{}.db", std::process::id())));
+        let path = std::env::temp_dir().join(format!("index-{name}-{}.db", std::process::id()));
+        let file = Self { path, url: crate::postgres::url() };
         file.delete();
         file
     }
 
     pub(crate) fn open(&self) -> Box<dyn Database> {
-        Box::new(Sqlite::open(&self.0).unwrap())
+        Box::new(Twin::open(&self.path, self.url.as_deref()))
     }
 
     fn delete(&self) {
         for end in ["", "-wal", "-shm"] {
-            let mut path = self.0.clone().into_os_string();
+            let mut path = self.path.clone().into_os_string();
             path.push(end);
             std::fs::remove_file(path).ok();
         }

@@ -4,30 +4,31 @@ use index::{
     car::{CarError, Exported, Imported, MAX_BLOCK, export, import},
     content::{self, DAG_CBOR},
     dag::{DagBlock, Origin},
-    database::{Database, Sqlite},
+    database::Database,
     epoch::Epochs,
     verify::{Means, verify},
 };
 use proptest::prelude::*;
 
 use crate::{
+    twin::Twin,
     vectors::{bytes, vectors},
-    world::{ORIGIN, chained, dump, execute, filled, projects, store},
+    world::{ORIGIN, chained, dump, execute, filled, light, projects, store},
 };
 
-fn exported(store: &mut Sqlite, project: Option<&str>) -> (Vec<u8>, Exported) {
+fn exported(store: &mut Twin, project: Option<&str>) -> (Vec<u8>, Exported) {
     let mut file = Vec::new();
     let exported = export(store, project, &mut file).unwrap();
     assert_eq!(exported.n_bytes, file.len() as u64);
     (file, exported)
 }
 
-fn imported(store: &mut Sqlite, file: &[u8]) -> Result<Imported, CarError> {
+fn imported(store: &mut Twin, file: &[u8]) -> Result<Imported, CarError> {
     import(store, &ORIGIN, &mut &*file)
 }
 
 /// Rows without those of the cursor, which an archive does not have.
-fn archived(store: &mut Sqlite) -> Vec<String> {
+fn archived(store: &mut Twin) -> Vec<String> {
     dump(store).into_iter().filter(|row| !row.starts_with("cursor")).collect()
 }
 
@@ -47,7 +48,7 @@ fn another_program_writes_the_same_file() {
 fn an_archive_has_what_the_store_had() {
     let mut from = chained(&projects(), 725);
     let (file, _) = exported(&mut from, None);
-    let mut to = store();
+    let mut to = light();
     let expected = Imported { n_blocks: 725 + 720 + 725, n_snapshots: 725 + 720 + 621, n_known: 0, n_ignored: 0 };
     assert_eq!(imported(&mut to, &file).unwrap(), expected);
     assert_eq!(archived(&mut to), archived(&mut from));
@@ -140,7 +141,7 @@ fn a_store_of_another_chain_takes_nothing() {
 }
 
 #[track_caller]
-fn check_refused(store: &mut Sqlite, file: &[u8], expected: &str) {
+fn check_refused(store: &mut Twin, file: &[u8], expected: &str) {
     let before = dump(store);
     let error = imported(store, file).unwrap_err().to_string();
     assert!(error.contains(expected), "{error}");
@@ -205,7 +206,7 @@ fn hostile_files_are_refused() {
     let (file, exported) = exported(&mut chained(&projects(), 12), None);
     let (head, sections) = split(&file);
     let roots = exported.roots;
-    let check = |file: &[u8], expected: &str| check_refused(&mut store(), file, expected);
+    let check = |file: &[u8], expected: &str| check_refused(&mut light(), file, expected);
     let with = |section: Vec<u8>| join(head, &[sections.clone(), vec![section]].concat());
     check(b"", "the file is empty");
     check(&[0x80], "the file ends inside a length");
@@ -258,7 +259,7 @@ fn check_forged(n_epochs: u64, height: u64, change: &dyn Fn(&mut DagBlock), expe
         sections.push(self::block(&bytes));
         prev = Some(cid);
     }
-    check_refused(&mut store(), &join(&header(prev.into_iter().collect(), 1), &sections), expected);
+    check_refused(&mut light(), &join(&header(prev.into_iter().collect(), 1), &sections), expected);
 }
 
 #[test]
@@ -305,7 +306,7 @@ fn another_chains_end_is_refused() {
 #[test]
 fn no_part_of_a_file_is_read() {
     let (file, _) = exported(&mut chained(&projects(), 2), None);
-    let mut to = store();
+    let mut to = light();
     for length in 0..file.len() {
         assert!(imported(&mut to, &file[..length]).is_err(), "{length}");
         assert!(dump(&mut to).is_empty(), "{length}");
@@ -319,7 +320,7 @@ proptest! {
     fn no_damaged_file_is_read(at in 0_usize..6_808, bit in 0_u32..8) {
         let mut file = bytes(&vectors().car.hex);
         file[at] ^= 1 << bit;
-        let mut to = store();
+        let mut to = light();
         prop_assert!(imported(&mut to, &file).is_err());
         prop_assert!(dump(&mut to).is_empty());
     }

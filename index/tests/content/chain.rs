@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use crate::{
     vectors::vectors,
     world::{
-        Project, add_epoch, add_snapshot, chained, dump, epoch, execute, filled, hash, head, projects, snapshot, store,
-        unwind,
+        Project, add_epoch, add_snapshot, chained, dump, epoch, execute, filled, hash, head, light, projects, snapshot,
+        store, unwind,
     },
 };
 
@@ -151,7 +151,7 @@ proptest! {
     ) {
         const N_EPOCHS: u64 = 40;
         let mut at_once = chained(&projects, N_EPOCHS);
-        let mut bit_by_bit = store();
+        let mut bit_by_bit = light();
         let (mut last, mut known) = (100, 0);
         for step in steps.into_iter().chain([N_EPOCHS * 10]) {
             last = (last + step).min(end(N_EPOCHS - 1));

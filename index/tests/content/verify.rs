@@ -6,7 +6,7 @@ use alloy::primitives::U256;
 use index::{
     Result,
     block::Blocks,
-    database::{Database, Sqlite, transaction},
+    database::{Database, transaction},
     epoch::Epoch,
     event::Watch,
     kind::{Kind, Reader},
@@ -15,9 +15,10 @@ use index::{
     verify::{Difference, Means, News, Progress, verify},
 };
 
+use crate::twin::Twin;
 use crate::world::{self, ORIGIN, Project, add_blocks, add_epoch, projects, snapshot};
 
-fn chained(projects: &[Project], n_epochs: u64) -> Sqlite {
+fn chained(projects: &[Project], n_epochs: u64) -> Twin {
     let mut store = world::chained(projects, n_epochs);
     transaction::<_, index::Error>(&mut store, |store| {
         (0..n_epochs).for_each(|id| add_blocks(store, id));
@@ -106,7 +107,7 @@ fn check(sql: &str, expected: &[&str]) {
 }
 
 #[track_caller]
-fn check_store(store: &mut Sqlite, means: &mut Means<'_>, expected: &[&str]) {
+fn check_store(store: &mut Twin, means: &mut Means<'_>, expected: &[&str]) {
     let (found, _) = differences(store, means);
     let words = |difference: &Difference| {
         assert_ne!(difference.expected, difference.found);
@@ -278,7 +279,7 @@ fn rows_of_no_epoch_are_found() {
     assert_eq!((found.len(), progress.n_epochs), (9, 11));
 }
 
-fn add_planned(store: &mut Sqlite, id: u64) {
+fn add_planned(store: &mut Twin, id: u64) {
     add_epoch(store, id, 0);
     store.run("UPDATE epoch SET end_hash = NULL, end_timestamp = NULL WHERE state = 0", &[]).unwrap();
 }

@@ -5,7 +5,7 @@ use index::{
     block::{Blocks, Checkpoint},
     content::{DAG_CBOR, cid, encode},
     dag::Origin,
-    database::{Database, Sqlite, transaction},
+    database::{Database, transaction},
     epoch::{Epoch, Epochs},
     rows::Value,
     snapshot::{EpochHead, Snapshot},
@@ -13,6 +13,8 @@ use index::{
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+
+use crate::twin::Twin;
 
 pub(crate) const ORIGIN: Origin = Origin { chain_id: 31_337, epochs: Epochs { genesis: 100, size: 10, offset: 2 } };
 
@@ -66,13 +68,21 @@ pub(crate) fn snapshot(project: &Project, id: u64) -> Option<Snapshot> {
     is_there.then_some(Snapshot { project: project.name.clone(), bytes, cid, sums })
 }
 
-pub(crate) fn store() -> Sqlite {
-    Sqlite::open(":memory:".as_ref()).unwrap()
+/// Epochs of a store from which on it is in SQLite alone: the statements are the same, and each takes its time twice.
+const N_TWINS: u64 = 40;
+
+pub(crate) fn store() -> Twin {
+    Twin::fresh()
+}
+
+/// In SQLite alone, for what is tried many times.
+pub(crate) fn light() -> Twin {
+    Twin::open(":memory:".as_ref(), None)
 }
 
 /// A store with blocks, final epochs, snapshots and totals, but no chain.
-pub(crate) fn filled(projects: &[Project], n_epochs: u64) -> Sqlite {
-    let mut store = store();
+pub(crate) fn filled(projects: &[Project], n_epochs: u64) -> Twin {
+    let mut store = if n_epochs < N_TWINS { store() } else { light() };
     transaction::<_, index::Error>(&mut store, |store| {
         (0..n_epochs).for_each(|id| add_epoch(store, id, 2));
         for project in projects {
@@ -96,7 +106,7 @@ pub(crate) fn filled(projects: &[Project], n_epochs: u64) -> Sqlite {
 }
 
 /// The same, with the chain.
-pub(crate) fn chained(projects: &[Project], n_epochs: u64) -> Sqlite {
+pub(crate) fn chained(projects: &[Project], n_epochs: u64) -> Twin {
     let mut store = filled(projects, n_epochs);
     while execute(&mut store, epoch(n_epochs - 1).blocks.last).unwrap().unwrap().number
         < epoch(n_epochs - 1).blocks.last

@@ -9,6 +9,7 @@ use alloy::hex;
 use alloy::primitives::{Address, B256, U256};
 use alloy::sol_types::SolCall;
 use bindings::DemoToken;
+use index::block::Checkpoint;
 use serde_json::{Value, json};
 
 pub(crate) struct Anvil {
@@ -20,9 +21,15 @@ pub(crate) struct Anvil {
 impl Anvil {
     /// On a port that the system picks. A block is final when twice as many as `slots` follow it.
     pub(crate) fn start(slots: u64) -> Self {
+        Self::start_with(slots, &[])
+    }
+
+    /// The same, with more arguments.
+    pub(crate) fn start_with(slots: u64, arguments: &[&str]) -> Self {
         let mut child = Command::new(program())
             .args(["--port", "0", "--max-persisted-states", "0", "--order", "fifo"])
             .args(["--slots-in-an-epoch", &slots.to_string()])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -76,8 +83,13 @@ impl Anvil {
 
     /// A transaction that makes a log, for `eth_sendTransaction` and `anvil_reorg`.
     pub(crate) fn mint(&self, token: Address, amount: u64) -> Value {
+        Self::mint_from(self.sender, token, amount)
+    }
+
+    /// The same by somebody else.
+    pub(crate) fn mint_from(sender: Address, token: Address, amount: u64) -> Value {
         let call = DemoToken::mintCall { account: Address::repeat_byte(0x77), amount: U256::from(amount) };
-        json!({ "from": self.sender, "to": token, "data": hex::encode_prefixed(call.abi_encode()), "gas": "0x30d40" })
+        json!({ "from": sender, "to": token, "data": hex::encode_prefixed(call.abi_encode()), "gas": "0x30d40" })
     }
 
     /// Has it mined, and gives its receipt, which can come a moment later.
@@ -89,6 +101,12 @@ impl Anvil {
                 return receipt;
             }
         }
+    }
+
+    /// The newest block, in one answer.
+    pub(crate) fn head(&self) -> Checkpoint {
+        let block = self.ask("eth_getBlockByNumber", json!(["latest", false]));
+        Checkpoint { number: number(&block["number"]), hash: serde_json::from_value(block["hash"].clone()).unwrap() }
     }
 
     pub(crate) fn height(&self) -> u64 {

@@ -7,6 +7,8 @@
 mod model;
 #[path = "../postgres/mod.rs"]
 mod postgres;
+#[path = "../proxy/mod.rs"]
+mod proxy;
 #[allow(dead_code, reason = "another binary uses the rest")]
 #[path = "../stages/store.rs"]
 mod store;
@@ -18,6 +20,7 @@ mod anvil;
 mod configured;
 mod crash;
 mod double;
+mod lies;
 mod matrix;
 mod run;
 mod turns;

@@ -27,7 +27,7 @@ const GAS: u64 = 2_500_000;
 
 pub struct Chain {
     child: Child,
-    address: String,
+    pub address: String,
     folder: PathBuf,
     /// Anvil's accounts.
     pub accounts: Vec<Address>,

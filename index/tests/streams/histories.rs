@@ -6,6 +6,7 @@ use alloy::primitives::{Address, U256};
 use alloy::sol_types::SolEventInterface;
 use bindings::IMoneyStreaming::IMoneyStreamingEvents as Raw;
 use index::{
+    database::Database as _,
     kind::erc1620::{
         StreamKey,
         query::{Event, HistoryEntry, Page, StreamFilter, Streams, streams_project},
@@ -80,7 +81,7 @@ fn histories_are_all_logs_of_a_stream_in_order() {
         expected.entry((log.contract, id)).or_default().push((log.block, log.idx, name, amounts));
     }
     let mut index = world.index(1_000);
-    let mut streams = Streams::of(&mut *index.database, SOURCE);
+    let mut streams = Streams::of(&mut index.database, SOURCE);
     let mut names: Vec<&str> = Vec::new();
     for ((contract, id), expected) in expected {
         let entries = history(&mut streams, StreamKey { contract, id });
@@ -105,7 +106,7 @@ fn entries_are_shown_with_texts_for_what_is_large() {
     let mut index = world.index(1_000);
     let listed = all(&mut index, &StreamFilter::default(), world.blocks.len() as u64 - 1);
     let stream = listed.iter().find(|stream| stream.update_epoch == 0).unwrap();
-    let mut streams = Streams::of(&mut *index.database, SOURCE);
+    let mut streams = Streams::of(&mut index.database, SOURCE);
     let entries = history(&mut streams, StreamKey { contract: stream.contract.0, id: stream.stream_id.0 });
     let shown = serde_json::to_value(&entries[0]).unwrap();
     assert_eq!(shown["event"], "created");
@@ -140,7 +141,7 @@ fn totals_and_parties_are_those_of_the_streams() {
         keep(&mut index, id);
         let end = epoch(id, &world.blocks).blocks.last;
         let listed = all(&mut index, &StreamFilter::default(), end);
-        let mut streams = Streams::of(&mut *index.database, SOURCE);
+        let mut streams = Streams::of(&mut index.database, SOURCE);
         let first = streams.totals(id, Page { after: None, limit: 3 }).unwrap();
         let second = streams.totals(id, Page { after: first.next, limit: 3 }).unwrap();
         assert_eq!((first.rows.len(), second.rows.len(), second.next), (3, 1, None));

@@ -12,17 +12,21 @@ use bindings::{
 use index::{
     Result,
     block::Block,
-    kind::{Call, Reader, erc1620::query::StreamFilter},
+    kind::{
+        Call, Reader,
+        erc1620::query::{StreamFilter, streams_project},
+    },
 };
 
 use crate::{
     chain::Log,
-    loader::{Index, NoReader, epoch_of},
+    loader::{Index, Silent, epoch_of, kind},
     versions::all,
 };
 
 const CONTRACT: Address = Address::repeat_byte(0xcc);
 const TOKEN: Address = Address::repeat_byte(0x70);
+const OTHER: Address = Address::repeat_byte(0x71);
 const ALICE: Address = Address::repeat_byte(0xa1);
 const BOB: Address = Address::repeat_byte(0xb0);
 
@@ -31,8 +35,11 @@ struct Says(Option<Bytes>);
 
 impl Reader for Says {
     fn read(&self, calls: &[Call], at: Option<B256>) -> Result<Vec<Option<Bytes>>> {
-        assert_eq!((calls.len(), calls[0].to, at), (1, CONTRACT, None));
-        Ok(vec![self.0.clone()])
+        if calls[0].to == CONTRACT {
+            assert_eq!((calls.len(), at), (1, None));
+            return Ok(vec![self.0.clone()]);
+        }
+        Silent.read(calls, at)
     }
 }
 
@@ -102,10 +109,10 @@ fn refuses(logs: Vec<Log>, text: &str) {
     let contract = create2_address(Clock::Block);
     let mut index = Index::empty(&[contract], None);
     let mut all_logs = vec![log(contract, 0, 0, &create(1, 0, 10, U256::from(2), 1))];
-    index.take(&blocks(1), &all_logs, 10, &NoReader).unwrap();
+    index.take(&blocks(1), &all_logs, 10, &Silent).unwrap();
     let before = index.dump()["streams_version"].clone();
     all_logs.extend(logs);
-    let error = index.take(&blocks(4)[1..], &all_logs, 10, &NoReader).unwrap_err();
+    let error = index.take(&blocks(4)[1..], &all_logs, 10, &Silent).unwrap_err();
     assert!(error.to_string().contains(text), "{error}");
     assert!(!error.passes());
     assert_eq!(index.dump()["streams_version"], before);
@@ -136,8 +143,8 @@ fn a_claim_of_what_was_never_owed_makes_no_snapshot() {
     let mut index = Index::empty(&[contract], None);
     let claim = LogClaim { account: ALICE, token: TOKEN, to: ALICE, amount: U256::ONE };
     let logs = [log(contract, 0, 0, &create(1, 0, 10, U256::ONE, 1)), log(contract, 1, 0, &claim)];
-    index.take(&blocks(4), &logs, 10, &NoReader).unwrap();
-    let error = index::kind::Kind::snapshots(&mut index.kind, &mut *index.database, &epoch_of(0, 4, &blocks(4)));
+    index.take(&blocks(4), &logs, 10, &Silent).unwrap();
+    let error = index::kind::Kind::snapshots(&mut index.kind, &mut index.database, &epoch_of(0, 4, &blocks(4)));
     assert!(error.unwrap_err().to_string().contains("and 1 more is claimed"));
 }
 
@@ -167,4 +174,80 @@ fn a_contract_says_its_clock_once_and_has_to_be_understood() {
     check_clock(says(&"x".repeat(100_000)), Err("xxx"));
     check_clock(None, Err("says nothing where"));
     check_clock(Some(Bytes::from_static(&[0xff; 64])), Err("says nothing where"));
+}
+
+/// Symbol, name and decimals of [`TOKEN`]; the other token burns all gas.
+struct Described;
+
+impl Reader for Described {
+    fn read(&self, calls: &[Call], _: Option<B256>) -> Result<Vec<Option<Bytes>>> {
+        let answer = |call: &Call| match call.input[..] {
+            _ if call.to != TOKEN => None,
+            [0x95, 0xd8, 0x9b, 0x41] => Some("a\0\u{1b}[31mB".repeat(1 << 15).abi_encode().into()),
+            [0x06, 0xfd, 0xde, 0x03] => Some("Token".abi_encode().into()),
+            _ => Some(U256::from(6).abi_encode().into()),
+        };
+        Ok(calls.iter().map(answer).collect())
+    }
+}
+
+/// A stream in each token, the first of which an update brings to the other.
+fn two_tokens() -> Vec<Log> {
+    let contract = create2_address(Clock::Block);
+    let other = LogCreate { _tokenAddress: OTHER, ..create(2, 0, 10, U256::from(u128::MAX / 10), 1) };
+    let moved = LogExecuteUpdate { _newTokenAddress: OTHER, ..execute() };
+    vec![
+        log(contract, 0, 0, &create(1, 0, 10, U256::from(2), 1)),
+        log(contract, 1, 0, &other),
+        log(contract, 2, 0, &create(3, 0, 10, U256::from(2), 1)),
+        log(contract, 5, 0, &moved),
+        log(contract, 5, 1, &start(1, 10)),
+    ]
+}
+
+#[test]
+fn streams_have_what_their_tokens_say_and_snapshots_do_not() {
+    let contract = create2_address(Clock::Block);
+    let (mut index, mut silent) = (Index::empty(&[contract], None), Index::empty(&[contract], None));
+    index.take(&blocks(8), &two_tokens(), 2, &Described).unwrap();
+    silent.take(&blocks(8), &two_tokens(), 8, &Silent).unwrap();
+    let said = |index: &mut Index, block| {
+        let streams = all(index, &StreamFilter::default(), block);
+        streams.into_iter().map(|stream| (stream.token_symbol, stream.token_decimals)).collect::<Vec<_>>()
+    };
+    let (clean, nothing) = ((Some("a[31mB".repeat(11).chars().take(64).collect::<String>()), Some(6)), (None, None));
+    assert_eq!(said(&mut index, 3), [clean.clone(), nothing.clone(), clean.clone()]);
+    assert_eq!(said(&mut index, 7), [nothing.clone(), nothing.clone(), clean]);
+    assert_eq!(said(&mut silent, 7), vec![nothing; 3]);
+    let end = epoch_of(0, 8, &blocks(8));
+    assert_eq!(index.snapshots(&end), silent.snapshots(&end));
+
+    // The token is met again on the other fork, where it says something else.
+    let before = index.dump();
+    assert_eq!(before["streams_token"].len(), 2);
+    index.unwind(1);
+    assert_eq!(index.dump()["streams_token"].len(), 2, "both are met by block 1");
+    index.unwind(0);
+    assert_eq!(index.dump()["streams_token"].len(), 1);
+    index.take(&blocks(8)[1..], &two_tokens(), 3, &Described).unwrap();
+    assert_eq!(index.dump(), before);
+}
+
+#[test]
+fn only_wanted_tokens_have_projects() {
+    let contract = create2_address(Clock::Block);
+    let projects = |tokens: &[Address]| {
+        let mut index = Index::of(kind(&[contract], None, tokens));
+        index.take(&blocks(8), &two_tokens(), 8, &Silent).unwrap();
+        assert_eq!(all(&mut index, &StreamFilter::default(), 7).len(), 3, "streams are kept of all");
+        index.snapshots(&epoch_of(0, 8, &blocks(8)))
+    };
+    let names = |tokens: &[Address]| projects(tokens).into_iter().map(|snapshot| snapshot.project).collect::<Vec<_>>();
+    let of = |token| streams_project("streams", contract, token);
+    assert_eq!(names(&[]), [of(TOKEN), of(OTHER)]);
+    assert_eq!(names(&[TOKEN, OTHER]), names(&[]));
+    assert!(names(&[ALICE]).is_empty());
+    // What is left out changes nothing of what is not, though a stream went there.
+    assert_eq!(projects(&[TOKEN]), projects(&[])[..1]);
+    assert_eq!(projects(&[OTHER]), projects(&[])[1..]);
 }

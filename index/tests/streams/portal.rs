@@ -24,7 +24,7 @@ use index::{
 
 use crate::{
     chain::Chain,
-    loader::{EPOCH, Index, NoReader, SOURCE, epoch},
+    loader::{EPOCH, Index, SOURCE, Silent, epoch},
 };
 
 sol! {
@@ -108,8 +108,8 @@ fn deposits_are_those_of_the_portal_and_tell_where_they_come_from() {
     let head = chain.head();
     let blocks: Vec<Block> = (0..=head).map(|number| chain.block(number)).collect();
     let mut index = Index::empty(&[], Some(portal_address()));
-    index.take(&blocks, &chain.logs(0, head), 4, &NoReader).unwrap();
-    let mut streams = Streams::of(&mut *index.database, SOURCE);
+    index.take(&blocks, &chain.logs(0, head), 4, &Silent).unwrap();
+    let mut streams = Streams::of(&mut index.database, SOURCE);
     let page = Page { after: None, limit: 100 };
     let all = streams.deposits(&DepositFilter::default(), page).unwrap().rows;
     let (alice, bob, token) = (chain.accounts[0], chain.accounts[1], chain.tokens[0]);

@@ -1,7 +1,7 @@
 //! What is unwound leaves nothing behind, and what is derived again is the same.
 
 use crate::{
-    loader::{Index, NoReader, SOURCE, epoch},
+    loader::{Index, SOURCE, Silent, epoch},
     world::World,
 };
 use index::kind::erc1620::query::{StreamFilter, Streams};
@@ -26,7 +26,7 @@ fn unwinding_gives_what_was_and_going_on_gives_the_same_again() {
         index.snapshots(&epoch(world.n_epochs() - 1, &world.blocks));
         index.unwind(n_kept as u64 - 1);
         let mut short = Index::empty(&[], None);
-        short.take(&world.blocks[..n_kept], &world.logs, 9, &NoReader).unwrap();
+        short.take(&world.blocks[..n_kept], &world.logs, 9, &Silent).unwrap();
         assert!(index.dump() == short.dump(), "unwound to {n_kept} blocks");
         // A second time there is nothing to do.
         index.unwind(n_kept as u64 - 1);
@@ -35,11 +35,11 @@ fn unwinding_gives_what_was_and_going_on_gives_the_same_again() {
             let id = n_kept as u64 / crate::loader::EPOCH - 1;
             assert_eq!(index.snapshots(&epoch(id, &world.blocks)), short.snapshots(&epoch(id, &world.blocks)));
         }
-        let mut streams = Streams::of(&mut *index.database, SOURCE);
+        let mut streams = Streams::of(&mut index.database, SOURCE);
         let at = streams.at(n_kept as u64 - 1).unwrap().unwrap();
         let found = crate::versions::pages(&mut streams, &StreamFilter::default(), at);
         assert_eq!(found.is_empty(), n_kept == 1);
-        index.take(&world.blocks[n_kept..], &world.logs, 11, &NoReader).unwrap();
+        index.take(&world.blocks[n_kept..], &world.logs, 11, &Silent).unwrap();
         assert!(index.dump() == whole, "on from {n_kept} blocks");
     }
 }

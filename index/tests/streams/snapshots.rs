@@ -21,7 +21,7 @@ use index::{
 
 use crate::{
     chain::Log,
-    loader::{EPOCH, Index, NoReader, SOURCE, epoch, kind},
+    loader::{EPOCH, Index, SOURCE, Silent, epoch, kind},
     world::{Book, World},
 };
 
@@ -273,11 +273,11 @@ fn a_ledger_of_blocks_that_another_process_took_back_is_not_believed() {
     let logs: Vec<Log> = world.logs.iter().filter(|log| log.block < n_common as u64).cloned().collect();
     assert!(world.logs.iter().any(|log| (n_common..n_blocks).contains(&usize::try_from(log.block).unwrap())));
     let mut index = Index::empty(&[], None);
-    index.take(&branch, &logs, 1_000, &NoReader).unwrap();
+    index.take(&branch, &logs, 1_000, &Silent).unwrap();
     index.snapshots(&epoch(14, &branch));
     // Another process leads, and follows the chain back; this one is told nothing.
-    let mut worker = std::mem::replace(&mut index.kind, kind(&[], None));
+    let mut worker = std::mem::replace(&mut index.kind, kind(&[], None, &[]));
     index.unwind(n_common as u64 - 1);
-    index.take(&world.blocks[n_common..], &world.logs, 1_000, &NoReader).unwrap();
-    assert_eq!(worker.snapshots(&mut *index.database, &epoch(15, &world.blocks)).unwrap(), expected);
+    index.take(&world.blocks[n_common..], &world.logs, 1_000, &Silent).unwrap();
+    assert_eq!(worker.snapshots(&mut index.database, &epoch(15, &world.blocks)).unwrap(), expected);
 }

@@ -7,13 +7,13 @@ use index::kind::erc1620::{
 };
 
 use crate::{
-    loader::{EPOCH, Index, NoReader, SOURCE},
+    loader::{EPOCH, Index, SOURCE, Silent},
     world::{Book, World},
 };
 
 /// All streams as of a block, by small pages.
 pub fn all(index: &mut Index, filter: &StreamFilter, block: u64) -> Vec<StreamView> {
-    let mut streams = Streams::of(&mut *index.database, SOURCE);
+    let mut streams = Streams::of(&mut index.database, SOURCE);
     let at = streams.at(block).unwrap().unwrap();
     pages(&mut streams, filter, at)
 }
@@ -37,7 +37,7 @@ fn streams_are_as_the_contracts_have_them_at_the_end_of_each_epoch() {
     let mut current = Vec::new();
     let epoch = usize::try_from(EPOCH).unwrap();
     for (blocks, end) in world.blocks.chunks(epoch).zip(&world.ends) {
-        index.take(blocks, &world.logs, 3, &NoReader).unwrap();
+        index.take(blocks, &world.logs, 3, &Silent).unwrap();
         let last = blocks[epoch - 1].number;
         let streams = all(&mut index, &StreamFilter::default(), last);
         for book in &end.books {
@@ -138,7 +138,7 @@ fn one_stream_is_as_the_list_has_it_and_not_there_before_it_is_created() {
     let mut index = world.index(50);
     let head = world.blocks[world.blocks.len() - 1].number;
     let listed = all(&mut index, &StreamFilter::default(), head);
-    let mut streams = Streams::of(&mut *index.database, SOURCE);
+    let mut streams = Streams::of(&mut index.database, SOURCE);
     let (at, genesis) = (streams.at(head).unwrap().unwrap(), streams.at(0).unwrap().unwrap());
     for stream in listed {
         let key = StreamKey { contract: stream.contract.0, id: stream.stream_id.0 };

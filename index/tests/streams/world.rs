@@ -12,7 +12,7 @@ use index::block::Block;
 
 use crate::{
     chain::{Chain, Log},
-    loader::{EPOCH, Index, NoReader},
+    loader::{EPOCH, Index, Silent},
     traffic::{Traffic, states},
 };
 
@@ -70,7 +70,7 @@ impl World {
     /// An index of all of it.
     pub fn index(&self, chunk: usize) -> Index {
         let mut index = Index::empty(&[], None);
-        index.take(&self.blocks, &self.logs, chunk, &NoReader).unwrap();
+        index.take(&self.blocks, &self.logs, chunk, &Silent).unwrap();
         index
     }
 

@@ -6,7 +6,12 @@
 mod exact;
 #[path = "../fixture/mod.rs"]
 mod fixture;
+mod hostile;
 mod pooler;
+#[path = "../postgres/mod.rs"]
+mod postgres;
 mod source;
+#[path = "../twin/mod.rs"]
+mod twin;
 mod windows;
 mod world;

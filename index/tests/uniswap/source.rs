@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use alloy::primitives::{Address, B256, Bytes, address};
 use index::block::Blocks;
-use index::database::{Database, Sqlite, transaction};
+use index::database::{Database, transaction};
 use index::epoch::Epochs;
 use index::event::Emitter;
 use index::kind::uniswap_v2::payload::TotalReserves;
@@ -14,6 +14,7 @@ use index::rows::Value;
 use index::{Error, Result};
 
 use crate::fixture::Fixture;
+use crate::twin::Twin;
 use crate::world::{EPOCHS, SOURCE, config, epoch, load, n_epochs, temporary, world};
 
 #[test]
@@ -80,7 +81,7 @@ fn tokens_are_described() {
 
 /// A source on a short chain, and all its snapshots from an epoch on.
 struct Short {
-    database: Sqlite,
+    database: Twin,
     kind: UniswapV2,
 }
 
@@ -92,7 +93,7 @@ impl Short {
         config.pairs = pairs;
         let mut kind = UniswapV2::new(SOURCE, start_block, config).unwrap();
         kind.open(fixture).unwrap();
-        let mut database = Sqlite::open(&temporary("short")).unwrap();
+        let mut database = Twin::open(&temporary("short"), crate::postgres::url().as_deref());
         load(fixture, &mut kind, &mut database, n_blocks);
         Self { database, kind }
     }
@@ -253,7 +254,7 @@ fn starts_that_cannot_be_right_are_refused() {
     let fixture = Fixture::start(2, 1, 1);
     let start = fixture.setup_block - 4;
     let mut kind = UniswapV2::new(SOURCE, start, config(&fixture)).unwrap();
-    let mut database = Sqlite::open(&temporary("late")).unwrap();
+    let mut database = Twin::open(&temporary("late"), crate::postgres::url().as_deref());
     let blocks = Blocks { first: start, last: fixture.head };
     // The rows come in before the source is told of them; their first pair is not the factory's first.
     let loaded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -279,7 +280,7 @@ fn starts_that_cannot_be_right_are_refused() {
     let config = kind_config(&fixture);
     let pair = config.pairs[0];
     let mut kind = UniswapV2::new(SOURCE, 1, config).unwrap();
-    let mut database = Sqlite::open(&temporary("quiet")).unwrap();
+    let mut database = Twin::open(&temporary("quiet"), crate::postgres::url().as_deref());
     kind.watch().events.iter().for_each(|watched| database.create(&watched.table.table).unwrap());
     kind.tables().iter().for_each(|table| database.create(table).unwrap());
     let zero = [0; 32];

@@ -9,18 +9,19 @@ use alloy::primitives::{Address, B256, Bytes, U256, hex};
 use index::abi::RawLog;
 use index::block::{Block, Blocks};
 use index::config::UniswapV2Config;
-use index::database::{Database, Sqlite, transaction};
+use index::database::{Database, Postgres, Sqlite, transaction};
 use index::epoch::{Epoch, Epochs};
 use index::event::Emitter;
 use index::kind::uniswap_v2::UniswapV2;
 use index::kind::{Call, Kind, Reader};
-use index::rows::{Rows, Value};
+use index::rows::{Column, Rows, Table, Type, Value};
 use index::snapshot::Snapshot;
 use index::{Error, Result};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::fixture::{Fixture, OPERATIONS};
+use crate::twin::Twin;
 
 pub const SOURCE: &str = "uni-v2";
 pub const EPOCHS: Epochs = Epochs { genesis: 0, size: 10, offset: 2 };
@@ -28,6 +29,8 @@ pub const EPOCHS: Epochs = Epochs { genesis: 0, size: 10, offset: 2 };
 /// The chain of the golden files, with all snapshots. Anvil has ended.
 pub struct World {
     path: PathBuf,
+    /// The same in PostgreSQL.
+    url: Option<String>,
     pub config: UniswapV2Config,
     /// Tokens by symbol.
     pub tokens: BTreeMap<&'static str, Address>,
@@ -47,11 +50,15 @@ pub fn world() -> &'static World {
         let [n_blocks, n_transactions, n_operations] = OPERATIONS;
         let fixture = Fixture::start(n_blocks, n_transactions, n_operations);
         let path = temporary("world");
+        let url = crate::postgres::url();
         let mut database = Sqlite::open(&path).unwrap();
         let config = config(&fixture);
         let mut kind = UniswapV2::new(SOURCE, 0, config.clone()).unwrap();
         load(&fixture, &mut kind, &mut database, 50);
         snapshot_all(&mut kind, &mut database, fixture.head);
+        if let Some(url) = &url {
+            mirror(&kind, &mut database, url);
+        }
         let mut reserves = Vec::new();
         for block in (fixture.head - N_STATES..=fixture.head).step_by(37).chain([fixture.head]) {
             for pair in &fixture.pairs {
@@ -60,6 +67,7 @@ pub fn world() -> &'static World {
         }
         World {
             path,
+            url,
             config,
             tokens: fixture.tokens.iter().map(|token| (token.symbol, token.address)).collect(),
             pairs: fixture.pairs.iter().map(|pair| (pair.address, pair.symbols)).collect(),
@@ -69,17 +77,63 @@ pub fn world() -> &'static World {
     })
 }
 
+/// Puts the same rows into PostgreSQL, table by table: one by one they would take minutes.
+fn mirror(kind: &UniswapV2, from: &mut Sqlite, url: &str) {
+    use Type::{Blob, Integer, Text};
+    let stored = |name: &str, columns: &[(&str, Type)], n_key| Table {
+        name: name.to_owned(),
+        columns: columns.iter().map(|(name, kind)| Column { name: (*name).to_owned(), kind: *kind }).collect(),
+        n_key,
+        indexes: Vec::new(),
+    };
+    let fixed = [
+        stored("block", &[("number", Integer), ("hash", Blob), ("parent", Blob), ("timestamp", Integer)], 1),
+        stored(
+            "epoch",
+            &[
+                ("id", Integer),
+                ("first", Integer),
+                ("last", Integer),
+                ("begin_parent_hash", Blob),
+                ("end_hash", Blob),
+                ("end_timestamp", Integer),
+                ("state", Integer),
+            ],
+            1,
+        ),
+        stored(
+            "snapshot",
+            &[("project", Text), ("epoch", Integer), ("end_hash", Blob), ("cid", Text), ("content", Blob)],
+            2,
+        ),
+        stored("prefix_sum", &[("project", Text), ("name", Text), ("epoch", Integer), ("total", Blob)], 3),
+        stored("cursor", &[("name", Text), ("number", Integer), ("hash", Blob)], 1),
+    ];
+    let mut to = Postgres::open(url).unwrap();
+    let events = kind.watch().events.iter().map(|watched| watched.table.table.clone());
+    let own: Vec<Table> = events.chain(kind.tables()).collect();
+    own.iter().for_each(|table| to.create(table).unwrap());
+    for table in own.iter().chain(&fixed) {
+        let columns: Vec<_> = table.columns.iter().map(|column| column.name.as_str()).collect();
+        let rows = from.ask(&format!("SELECT {} FROM {}", columns.join(", "), table.name), &[]).unwrap();
+        assert_eq!(to.insert(table, &rows).unwrap(), rows.len() as u64, "{}", table.name);
+    }
+    to.run("ANALYZE", &[]).unwrap();
+}
+
 impl World {
     /// The database, to read.
-    pub fn database(&self) -> Sqlite {
-        Sqlite::open(&self.path).unwrap()
+    pub fn database(&self) -> Twin {
+        Twin::open(&self.path, self.url.as_deref())
     }
 
-    /// A copy of the database, to change.
-    pub fn copy(&self) -> Sqlite {
+    /// A copy of the file, and a transaction in PostgreSQL that is never committed, to change.
+    pub fn copy(&self) -> Twin {
         let path = temporary("copy");
-        self.database().run("VACUUM INTO ?1", &[Value::Text(path.to_str().unwrap())]).unwrap();
-        Sqlite::open(&path).unwrap()
+        Sqlite::open(&self.path).unwrap().run("VACUUM INTO ?1", &[Value::Text(path.to_str().unwrap())]).unwrap();
+        let mut copy = Twin::open(&path, self.url.as_deref());
+        copy.begin().unwrap();
+        copy
     }
 
     pub fn token(&self, symbol: &str) -> Address {
@@ -159,56 +213,58 @@ impl Reader for Fixture {
 
 /// Stores the chain from the kind's first block to the head, so many blocks at a time.
 pub fn load(fixture: &Fixture, kind: &mut UniswapV2, database: &mut dyn Database, n_blocks: u64) {
-    let watch = kind.watch().clone();
-    for watched in &watch.events {
-        database.create(&watched.table.table).unwrap();
-    }
+    kind.watch().events.iter().for_each(|watched| database.create(&watched.table.table).unwrap());
     kind.tables().iter().for_each(|table| database.create(table).unwrap());
-    let children: Vec<Address> = fixture.pairs.iter().map(|pair| pair.address).collect();
-    let mut first = watch.start_block;
+    let mut first = kind.watch().start_block;
     while let Some(blocks) = Blocks::new(first, (first + n_blocks - 1).min(fixture.head)) {
-        let headers = headers(fixture, blocks);
-        let mut rows: Vec<Rows> =
-            watch.events.iter().map(|watched| Rows::new(watched.table.table.columns.len())).collect();
-        for log in logs(fixture, blocks) {
-            let found = watch.events.iter().position(|watched| watched.table.signature == log.topics[0]);
-            let Some(i) = found else { continue };
-            let of = match &watch.events[i].emitter {
-                Emitter::Contracts(contracts) => contracts,
-                Emitter::Children => &children,
-            };
-            if of.contains(&log.address) {
-                let raw = RawLog {
-                    block: log.block_number.to(),
-                    idx: log.log_index.to(),
-                    tx: log.transaction_hash,
-                    contract: log.address,
-                    topics: &log.topics,
-                    data: &log.data,
-                };
-                assert!(watch.events[i].table.push(&mut rows[i], &raw));
-            }
-        }
-        transaction::<_, Error>(database, |database| {
-            for block in headers {
-                let values = [
-                    Value::count(block.number),
-                    Value::Blob(block.hash.as_slice()),
-                    Value::Blob(block.parent.as_slice()),
-                    Value::count(block.timestamp),
-                ];
-                database.run("INSERT INTO block VALUES (?1, ?2, ?3, ?4)", &values)?;
-            }
-            for (watched, rows) in watch.events.iter().zip(&rows) {
-                database.insert(&watched.table.table, rows)?;
-            }
-            Ok(())
-        })
-        .unwrap();
+        store_blocks(fixture, kind, database, blocks);
         kind.prepare(database, fixture, blocks).unwrap();
         transaction(database, |database| kind.derive(database, blocks)).unwrap();
         first = blocks.last + 1;
     }
+}
+
+/// Stores blocks and what the kind wants of their logs.
+pub fn store_blocks(fixture: &Fixture, kind: &UniswapV2, database: &mut dyn Database, blocks: Blocks) {
+    let watch = kind.watch();
+    let children: Vec<Address> = fixture.pairs.iter().map(|pair| pair.address).collect();
+    let headers = headers(fixture, blocks);
+    let mut rows: Vec<Rows> = watch.events.iter().map(|watched| Rows::new(watched.table.table.columns.len())).collect();
+    for log in logs(fixture, blocks) {
+        let found = watch.events.iter().position(|watched| watched.table.signature == log.topics[0]);
+        let Some(i) = found else { continue };
+        let of = match &watch.events[i].emitter {
+            Emitter::Contracts(contracts) => contracts,
+            Emitter::Children => &children,
+        };
+        if of.contains(&log.address) {
+            let raw = RawLog {
+                block: log.block_number.to(),
+                idx: log.log_index.to(),
+                tx: log.transaction_hash,
+                contract: log.address,
+                topics: &log.topics,
+                data: &log.data,
+            };
+            assert!(watch.events[i].table.push(&mut rows[i], &raw));
+        }
+    }
+    transaction::<_, Error>(database, |database| {
+        for block in headers {
+            let values = [
+                Value::count(block.number),
+                Value::Blob(block.hash.as_slice()),
+                Value::Blob(block.parent.as_slice()),
+                Value::count(block.timestamp),
+            ];
+            database.run("INSERT INTO block VALUES (?1, ?2, ?3, ?4)", &values)?;
+        }
+        for (watched, rows) in watch.events.iter().zip(&rows) {
+            database.insert(&watched.table.table, rows)?;
+        }
+        Ok(())
+    })
+    .unwrap();
 }
 
 #[derive(Deserialize)]

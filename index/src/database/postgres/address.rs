@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Client, Config, DatabaseError, Duration, NoTls, SslMode, words};
+use super::{Config, DatabaseError, Duration, Link, NoTls, SslMode, words};
 use ::postgres::config::Host;
 
 /// The port that a URL without one means.
@@ -57,12 +57,12 @@ impl Address {
     }
 
     /// A connection of its own.
-    pub(super) fn connect(&self) -> Result<Client, DatabaseError> {
+    pub(super) fn connect(&self) -> Result<Link, DatabaseError> {
         let mut client = self.config.connect(NoTls).map_err(|error| self.lost(&words(&error)))?;
         if let Some(schema) = &self.schema {
             client.batch_execute(&format!("SET search_path TO {schema}"))?;
         }
-        Ok(client)
+        Ok(Link::new(client))
     }
 
     /// That the server does not answer.

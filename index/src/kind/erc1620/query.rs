@@ -6,6 +6,9 @@ mod history;
 mod shown;
 mod totals;
 
+use std::collections::BTreeSet;
+
+use alloy::primitives::{Address, map::HashMap};
 use bindings::Clock;
 use serde::{Deserialize, Serialize};
 use stream::Terms;
@@ -17,19 +20,20 @@ pub use history::{Event, HistoryEntry, PlaceKey, TermsView};
 pub use shown::{Checksummed, Decimal};
 pub use totals::{DepositTotals, PartyView, Totals, deposits_project, streams_project};
 
-use filter::Bound;
+use filter::{Bound, Bounds};
 
 use super::{
     ClockName,
     fold::clocks,
     ledger::End,
-    tables::prefix,
-    version::{COLUMNS, StreamKey, Version},
+    tables::{prefix, token},
+    version::{COLUMNS, Place, StreamKey, Version},
 };
 use crate::{
     Result,
     database::Database,
-    rows::{Rows, Value},
+    kind::metadata::decimals_of,
+    rows::{Row, Rows, Value},
 };
 
 /// Rows of a page at most.
@@ -98,6 +102,10 @@ pub struct StreamView {
     pub recipient: Checksummed,
     /// In what.
     pub token: Checksummed,
+    /// What the token says its symbol is; `null` if it says nothing.
+    pub token_symbol: Option<String>,
+    /// Decimals of the token's amounts, as it says; `null` if it says nothing.
+    pub token_decimals: Option<u8>,
     /// The contract's clock.
     pub clock: ClockName,
     /// What it reads.
@@ -128,6 +136,13 @@ pub struct StreamView {
     pub ending: Option<EndingView>,
     /// The block of the last log that changed it.
     pub changed_block: u64,
+}
+
+/// What a token says of itself.
+#[derive(Clone, Default)]
+struct Said {
+    symbol: Option<String>,
+    decimals: Option<u8>,
 }
 
 /// What the parties got at the end.
@@ -198,12 +213,31 @@ impl<'a> Streams<'a> {
 
     fn views(&mut self, rows: &Rows, at: At) -> Result<Vec<StreamView>> {
         let clocks = clocks(self.database, &self.prefix)?;
-        let view = |row| {
-            let (place, version) = Version::read(&row)?;
+        let versions = rows.iter().map(|row| Version::read(&row)).collect::<Result<Vec<_>>>()?;
+        let said = self.said(versions.iter().map(|(_, version)| version.token).collect())?;
+        let view = |(place, version): &(Place, Version)| {
             let clock = clocks.get(&version.key.contract).copied().unwrap_or(Clock::Block);
-            Ok(StreamView::new(&version, clock, at, place.block))
+            let Said { symbol, decimals } = said.get(&version.token).cloned().unwrap_or_default();
+            let view = StreamView::new(version, clock, at, place.block);
+            StreamView { token_symbol: symbol, token_decimals: decimals, ..view }
         };
-        rows.iter().map(view).collect()
+        Ok(versions.iter().map(view).collect())
+    }
+
+    /// What tokens say of their symbols and decimals.
+    fn said(&mut self, tokens: BTreeSet<Address>) -> Result<HashMap<Address, Said>> {
+        if tokens.is_empty() {
+            return Ok(HashMap::default());
+        }
+        let mut bounds = Bounds::default();
+        let listed: Vec<String> = tokens.into_iter().map(|token| bounds.address(token)).collect();
+        let (table, listed) = (token(&self.prefix), listed.join(", "));
+        let sql = format!("SELECT address, symbol, decimals FROM {table} WHERE address IN ({listed})");
+        let said = |row: Row<'_>| {
+            let symbol = Some(row.text(1)?.to_owned()).filter(|symbol| !symbol.is_empty());
+            Ok((row.address(0)?, Said { symbol, decimals: decimals_of(&row, 2)? }))
+        };
+        self.ask(&sql, &bounds.0)?.iter().map(said).collect()
     }
 
     fn ask(&mut self, sql: &str, values: &[Bound]) -> Result<Rows> {
@@ -227,6 +261,8 @@ impl StreamView {
             sender: Checksummed(version.sender),
             recipient: Checksummed(version.recipient),
             token: Checksummed(version.token),
+            token_symbol: None,
+            token_decimals: None,
             clock: clock.into(),
             time,
             start: terms.start(),

@@ -137,6 +137,11 @@ pub(crate) fn contract(prefix: &str) -> Table {
     }
 }
 
+/// The name of the table of tokens that streams have been in.
+pub(crate) fn token(prefix: &str) -> String {
+    format!("{prefix}_token")
+}
+
 /// Deposits through StreamPortal. `origin` is 0 for those that somebody made with what is theirs, 1 for what was due of
 /// a stream and 2 for a credit; `streaming` and `stream_id` are zero where there is none. `call` is what `account` does
 /// in the rollup.
@@ -184,7 +189,7 @@ mod tests {
 
     #[test]
     fn events_are_all_that_the_contracts_have() {
-        let config = Erc1620Config { contracts: Vec::new(), portal: Some(Address::ZERO) };
+        let config = Erc1620Config { contracts: Vec::new(), portal: Some(Address::ZERO), tokens: Vec::new() };
         let watch = watch("streams", 0, &[Address::ZERO], &config).unwrap();
         let mut watched: Vec<_> = watch.events.iter().map(|event| event.table.signature).collect();
         let selectors =
@@ -197,7 +202,7 @@ mod tests {
 
     #[test]
     fn tables_are_named_after_the_source() {
-        let config = Erc1620Config { contracts: Vec::new(), portal: None };
+        let config = Erc1620Config { contracts: Vec::new(), portal: None, tokens: Vec::new() };
         let watch = watch("my-streams", 0, &[Address::ZERO], &config).unwrap();
         assert_eq!(watch.events[0].table.table.name, "my_streams_log_create");
         assert_eq!(version(&prefix("my-streams")).name, "my_streams_version");

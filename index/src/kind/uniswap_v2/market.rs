@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use alloy::primitives::{Address, B256};
 
-use super::{Tables, Token};
+use super::Tables;
 use crate::{
     Error, Result,
     block::Blocks,
     database::Database,
     epoch::Epoch,
+    kind::metadata::decimals_of,
     rows::{Row, Value},
 };
 
@@ -23,6 +24,27 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn end_of(block: u64) -> Self {
         Self { block, idx: u64::MAX }
+    }
+}
+
+/// A token of a pair. One that does not say its decimals has none, so that one unit is one token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Token {
+    pub(crate) address: Address,
+    pub(crate) symbol: String,
+    pub(crate) name: String,
+    pub(crate) decimals: u8,
+}
+
+impl Token {
+    /// Of columns address, symbol, name, decimals.
+    pub(crate) fn read(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            address: row.address(0)?,
+            symbol: row.text(1)?.to_owned(),
+            name: row.text(2)?.to_owned(),
+            decimals: decimals_of(row, 3)?.unwrap_or_default(),
+        })
     }
 }
 
@@ -122,12 +144,7 @@ impl Market {
             tables.token
         );
         for row in database.ask(&sql, &range)?.iter() {
-            let token = Token {
-                address: row.address(0)?,
-                symbol: row.text(1)?.to_owned(),
-                name: row.text(2)?.to_owned(),
-                decimals: u8::try_from(row.count(3)?).map_err(|_| Error::Damaged("decimals above 255".to_owned()))?,
-            };
+            let token = Token::read(&row)?;
             self.token_by_address.insert(token.address, self.tokens.len());
             self.tokens.push(token);
         }

@@ -82,7 +82,7 @@ impl<'a> Query<'a> {
     pub fn tokens(&mut self) -> Result<Vec<TokenRow>> {
         let sql = format!("SELECT address, symbol, name, decimals FROM {} ORDER BY address", self.tables.token);
         let rows = self.database.ask(&sql, &[])?;
-        rows.iter().map(|row| Ok(token_of(row)?.into())).collect()
+        rows.iter().map(|row| Ok(Token::read(&row)?.into())).collect()
     }
 
     /// All pairs, in the order in which they were made.
@@ -215,17 +215,6 @@ impl From<Token> for TokenRow {
         let Token { address, symbol, name, decimals } = token;
         Self { address, symbol, name, decimals }
     }
-}
-
-/// The token of columns address, symbol, name, decimals.
-fn token_of(row: Row<'_>) -> Result<Token> {
-    let decimals = row.count(3)?;
-    Ok(Token {
-        address: row.address(0)?,
-        symbol: row.text(1)?.to_owned(),
-        name: row.text(2)?.to_owned(),
-        decimals: u8::try_from(decimals).map_err(|_| Error::Damaged(format!("a token has {decimals} decimals")))?,
-    })
 }
 
 /// The pair that a project of this source and stream is of.

@@ -32,9 +32,9 @@ impl Tables {
         }
     }
 
-    /// The tables of pairs and of tokens.
-    pub(crate) fn made(&self) -> Vec<Table> {
-        let pair = [
+    /// The table of pairs.
+    pub(crate) fn pair_table(&self) -> Table {
+        let columns = [
             ("block", Type::Integer),
             ("address", Type::Blob),
             ("token0", Type::Blob),
@@ -42,19 +42,11 @@ impl Tables {
             ("reserve0", Type::Blob),
             ("reserve1", Type::Blob),
         ];
-        let token = [
-            ("block", Type::Integer),
-            ("address", Type::Blob),
-            ("symbol", Type::Text),
-            ("name", Type::Text),
-            ("decimals", Type::Integer),
-        ];
-        let table = |name: &str, columns: &[(&str, Type)], indexes: &[&str]| Table {
-            name: name.to_owned(),
-            columns: columns.iter().map(|(name, kind)| Column { name: (*name).to_owned(), kind: *kind }).collect(),
+        Table {
+            name: self.pair.clone(),
+            columns: columns.map(|(name, kind)| Column { name: name.to_owned(), kind }).into(),
             n_key: 2,
-            indexes: indexes.iter().map(|column| vec![(*column).to_owned()]).collect(),
-        };
-        vec![table(&self.pair, &pair, &["address", "token0", "token1"]), table(&self.token, &token, &["address"])]
+            indexes: ["address", "token0", "token1"].map(|column| vec![column.to_owned()]).into(),
+        }
     }
 }
