@@ -73,6 +73,7 @@ bench: lib ## gas beside the peers', requests and start-up of streamctl, accrual
 	cargo bench --locked -p dapp --bench streams
 	cargo bench --locked -p rollup --bench node
 	cargo bench --locked -p sim --bench sim
+	cargo bench --locked -p index --bench index
 
 bindings: lib ## regenerates bindings/abi from the contracts
 	FORGE=$(FORGE) node bindings/generate.mjs
