@@ -29,7 +29,7 @@ use crate::{
 /// Agree with other snapshotters on what was snapshotted.
 ///
 /// Each signs the address of its final snapshots, and sends it to a desk. A snapshot that more than half of the listed
-/// peers have signed is agreed on. `streamctl index run` votes by itself where the configuration has [consensus].
+/// peers have signed is agreed on. `streamctl index run` votes by itself where the configuration has `consensus`.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
     streamctl index consensus key --new\n  \
@@ -47,7 +47,7 @@ enum Action {
     Key(KeyArgs),
 }
 
-/// Serve the desk where snapshotters vote, as [desk] of the configuration says.
+/// Serve the desk where snapshotters vote, as `desk` of the configuration says.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  streamctl index consensus serve --config desk.toml")]
 struct ServeArgs {
