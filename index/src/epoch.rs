@@ -44,6 +44,17 @@ pub enum EpochState {
     Final,
 }
 
+impl EpochState {
+    /// How it is stored.
+    pub(crate) fn code(self) -> i64 {
+        match self {
+            Self::Planned => 0,
+            Self::Tentative => 1,
+            Self::Final => 2,
+        }
+    }
+}
+
 /// An epoch of a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch {

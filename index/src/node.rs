@@ -32,8 +32,6 @@ use crate::{
 
 mod configured;
 
-pub use configured::CONSENSUS_SINK;
-
 /// The first pause after a failure that passes, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 

@@ -7,10 +7,10 @@ use utoipa::ToSchema;
 
 use crate::{
     Result,
-    block::Checkpoint,
     database::Database,
     epoch::EpochState,
     rows::{Row, Value},
+    stage::{Derived, EpochStage, checkpoint},
 };
 
 mod changes;
@@ -25,15 +25,6 @@ pub use snapshots::{Content, ProjectEntry, SnapshotEntry, content, project, proj
 
 /// Rows of a page at most.
 pub const MAX_ROWS: usize = 1_000;
-
-/// The cursor of the stage that derives: up to it, all rows of all sources are there.
-pub const DERIVED: &str = "derived";
-
-/// The cursor of the last block that the chain calls final.
-pub const FINALIZED: &str = "finalized";
-
-/// The cursor up to which all epochs have their snapshots and sums.
-pub const SNAPSHOTS: &str = "snapshots";
 
 /// Which way a list goes, and how long it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,14 +67,14 @@ pub struct AsOf {
 /// # Errors
 /// Those of the database.
 pub fn as_of(database: &mut dyn Database) -> Result<Option<AsOf>> {
-    let Some(at) = checkpoint(database, DERIVED)? else { return Ok(None) };
+    let Some(at) = checkpoint(database, Derived::NAME)? else { return Ok(None) };
     let found = as_of_block(database, at.number)?;
     let unknown = AsOf {
         block: at.number,
         hash: at.hash,
         timestamp: None,
         state: EpochState::Tentative,
-        finalized: checkpoint(database, FINALIZED)?.map(|finalized| finalized.number),
+        finalized: checkpoint(database, EpochStage::FINALIZED)?.map(|finalized| finalized.number),
     };
     Ok(Some(found.unwrap_or(unknown)))
 }
@@ -93,7 +84,7 @@ pub fn as_of(database: &mut dyn Database) -> Result<Option<AsOf>> {
 /// # Errors
 /// Those of the database.
 pub fn as_of_block(database: &mut dyn Database, number: u64) -> Result<Option<AsOf>> {
-    let finalized = checkpoint(database, FINALIZED)?.map(|finalized| finalized.number);
+    let finalized = checkpoint(database, EpochStage::FINALIZED)?.map(|finalized| finalized.number);
     let rows = database.ask("SELECT hash, timestamp FROM block WHERE number = ?1", &[Value::count(number)])?;
     let Some(row) = rows.first() else { return Ok(None) };
     let is_final = finalized.is_some_and(|finalized| number <= finalized);
@@ -107,18 +98,9 @@ pub fn as_of_block(database: &mut dyn Database, number: u64) -> Result<Option<As
 /// Those of the database.
 pub fn as_of_epoch(database: &mut dyn Database, id: u64) -> Result<Option<AsOf>> {
     let Some(epoch) = epoch(database, id)? else { return Ok(None) };
-    let finalized = checkpoint(database, FINALIZED)?.map(|finalized| finalized.number);
+    let finalized = checkpoint(database, EpochStage::FINALIZED)?.map(|finalized| finalized.number);
     let EpochEntry { last_block: block, end_timestamp: timestamp, state, .. } = epoch;
     Ok(epoch.end_hash.map(|hash| AsOf { block, hash, timestamp, state, finalized }))
-}
-
-/// How far a stage has come.
-///
-/// # Errors
-/// Those of the database.
-pub fn checkpoint(database: &mut dyn Database, name: &str) -> Result<Option<Checkpoint>> {
-    let rows = database.ask("SELECT number, hash FROM cursor WHERE name = ?1", &[Value::Text(name)])?;
-    rows.first().map(|row| Ok(Checkpoint { number: row.count(0)?, hash: row.hash(1)? })).transpose()
 }
 
 /// How far one stage is.
@@ -151,7 +133,7 @@ pub fn stages(database: &mut dyn Database) -> Result<Vec<StageEntry>> {
 pub fn newest_epoch(database: &mut dyn Database, state: EpochState) -> Result<Option<u64>> {
     // Epochs become final in order, so that the first that is met from the end is the newest.
     let sql = "SELECT id FROM epoch WHERE state >= ?1 ORDER BY id DESC LIMIT 1";
-    database.ask(sql, &[Value::Integer(epochs::state_code(state))])?.first().map(|row| row.count(0)).transpose()
+    database.ask(sql, &[Value::Integer(state.code())])?.first().map(|row| row.count(0)).transpose()
 }
 
 /// What waits to be told to the outside, counted up to `bound`.

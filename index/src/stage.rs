@@ -9,7 +9,7 @@ use crate::{
     rows::Value,
 };
 
-pub mod dag;
+mod dag;
 mod derived;
 mod epochs;
 mod logs;

@@ -20,7 +20,7 @@ use crate::{
     kind::Kind,
     rows::{Row, Value},
     snapshot::Project,
-    stage,
+    stage::{Dag, checkpoint},
 };
 
 /// Snapshots and blocks that are read at once.
@@ -98,7 +98,7 @@ pub fn verify(
 ) -> Result<Progress> {
     // A store that was filled from CAR files has neither cursors nor blocks, and all its epochs are chained.
     let is_archive = database.ask("SELECT name FROM cursor LIMIT 1", &[])?.is_empty();
-    let cursor = stage::dag::cursor(database)?.map(|cursor| cursor.number);
+    let cursor = checkpoint(database, Dag::NAME)?.map(|cursor| cursor.number);
     let chained = if is_archive { Some(i64::MAX.cast_unsigned()) } else { cursor };
     let newest = database.ask("SELECT max(id) FROM epoch WHERE state > 0", &[])?;
     let newest = newest.first().filter(|row| !row.is_null(0)).map_or(Ok(0), |row| row.count(0))?;

@@ -7,8 +7,8 @@ use alloy::primitives::U256;
 use crate::{
     Error, Result,
     database::Database,
-    read,
     rows::{Row, Value},
+    stage::{Snapshots, checkpoint},
 };
 
 /// Names of sums that a project can have at most; beyond them the database is damaged.
@@ -36,7 +36,7 @@ impl Window {
 /// # Errors
 /// Those of the database.
 pub fn newest(database: &mut dyn Database) -> Result<Option<u64>> {
-    let Some(done) = read::checkpoint(database, read::SNAPSHOTS)? else { return Ok(None) };
+    let Some(done) = checkpoint(database, Snapshots::NAME)? else { return Ok(None) };
     let sql = "SELECT id FROM epoch WHERE last <= ?1 ORDER BY id DESC LIMIT 1";
     database.ask(sql, &[Value::count(done.number)])?.first().map(|row| row.count(0)).transpose()
 }

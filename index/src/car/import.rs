@@ -16,7 +16,7 @@ use crate::{
     epoch::Epoch,
     rows::Value,
     snapshot::{EpochHead, Project},
-    stage,
+    stage::{Dag, checkpoint},
 };
 
 /// What was read.
@@ -43,7 +43,7 @@ pub fn import(database: &mut dyn Database, origin: &Origin, from: &mut dyn Read)
     transaction(database, |database| {
         let roots = stage_blocks(database, from)?;
         let has_followed = !database.ask("SELECT name FROM cursor LIMIT 1", &[])?.is_empty();
-        let passed = stage::dag::cursor(database)?.map(|cursor| cursor.number);
+        let passed = checkpoint(database, Dag::NAME)?.map(|cursor| cursor.number);
         let (projects, imported) = (BTreeSet::new(), Imported::default());
         let mut import = Import { database, origin, has_followed, passed, projects, imported };
         roots.iter().try_for_each(|root| import.chain(root))?;

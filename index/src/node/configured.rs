@@ -9,15 +9,13 @@ use crate::{
     Result,
     chain::{BlockingReader, Chain},
     config::{Config, KindConfig, SourceConfig},
+    consensus,
     fetch::Following,
     kind::Kind,
     metrics::Calls,
     rpc::Bounds,
     stage::Dag,
 };
-
-/// The sink of snapshots that others are to agree on.
-pub const CONSENSUS_SINK: &str = "consensus";
 
 impl Node<Chain> {
     /// The node that `config` describes, whose calls to the chain run on `runtime`.
@@ -41,7 +39,7 @@ impl Node<Chain> {
             reader,
             kinds: Box::new(move || sources.kinds()),
             on_final: Box::new(move || vec![Box::new(Dag::new(chain_id))]),
-            sinks: config.consensus.iter().map(|_| CONSENSUS_SINK.to_owned()).collect(),
+            sinks: config.consensus.iter().map(|_| consensus::SINK.to_owned()).collect(),
             identity,
         })
     }

@@ -76,11 +76,3 @@ pub(super) fn state(code: i64) -> Result<EpochState> {
         code => Err(Error::Damaged(format!("{code} is no state of an epoch"))),
     }
 }
-
-pub(super) fn state_code(state: EpochState) -> i64 {
-    match state {
-        EpochState::Planned => 0,
-        EpochState::Tentative => 1,
-        EpochState::Final => 2,
-    }
-}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cid::Cid;
 
-use super::Stage;
+use super::{Stage, checkpoint, set_checkpoint};
 use crate::{
     Error, Result,
     block::{Blocks, Checkpoint},
@@ -14,9 +14,6 @@ use crate::{
     rows::{Rows, Value},
     snapshot::Project,
 };
-
-/// The name of the cursor.
-pub(crate) const NAME: &str = "dag";
 
 /// Epochs of one call.
 const MAX_EPOCHS: u64 = 500;
@@ -31,6 +28,9 @@ pub struct Dag {
 }
 
 impl Dag {
+    /// The name of the cursor.
+    pub const NAME: &str = "dag";
+
     /// For the chain of this id.
     #[must_use]
     pub fn new(chain_id: u64) -> Self {
@@ -83,11 +83,11 @@ impl Dag {
 
 impl Stage for Dag {
     fn name(&self) -> &'static str {
-        NAME
+        Self::NAME
     }
 
     fn execute(&mut self, database: &mut dyn Database, blocks: Blocks) -> Result<Option<Checkpoint>> {
-        let mut done = cursor(database)?;
+        let mut done = checkpoint(database, Self::NAME)?;
         let epochs = ready(database, done, blocks.last)?;
         let Some(first) = epochs.first() else { return Ok(done) };
         let mut tips = match first.id.checked_sub(1) {
@@ -102,13 +102,13 @@ impl Stage for Dag {
                 break;
             }
         }
-        set_cursor(database, done)?;
+        set_checkpoint(database, Self::NAME, done)?;
         Ok(done)
     }
 
     /// Goes below what is final only by the operator's command, as nothing else asks for it.
     fn unwind(&mut self, database: &mut dyn Database, to: u64) -> Result<Option<Checkpoint>> {
-        let done = cursor(database)?;
+        let done = checkpoint(database, Self::NAME)?;
         if done.is_none_or(|done| done.number <= to) {
             return Ok(done);
         }
@@ -124,7 +124,7 @@ impl Stage for Dag {
                 None
             }
         };
-        set_cursor(database, done)?;
+        set_checkpoint(database, Self::NAME, done)?;
         Ok(done)
     }
 }
@@ -189,19 +189,4 @@ fn snapshots_of(database: &mut dyn Database, epoch: &Epoch) -> Result<BTreeMap<P
 fn blocks_at(database: &mut dyn Database, height: u64) -> Result<BTreeMap<Project, Cid>> {
     let rows = database.ask("SELECT project, cid FROM dag WHERE height = ?1", &[Value::count(height)])?;
     rows.iter().map(|row| Ok((row.text(0)?.to_owned(), stored_cid(&row, 1)?))).collect()
-}
-
-/// How far the chain of snapshots goes.
-pub(crate) fn cursor(database: &mut dyn Database) -> Result<Option<Checkpoint>> {
-    let rows = database.ask("SELECT number, hash FROM cursor WHERE name = ?1", &[Value::Text(NAME)])?;
-    rows.first().map(|row| Ok(Checkpoint { number: row.count(0)?, hash: row.hash(1)? })).transpose()
-}
-
-fn set_cursor(database: &mut dyn Database, to: Option<Checkpoint>) -> Result<()> {
-    database.run("DELETE FROM cursor WHERE name = ?1", &[Value::Text(NAME)])?;
-    if let Some(to) = to {
-        let values = [Value::Text(NAME), Value::count(to.number), Value::Blob(to.hash.as_slice())];
-        database.run("INSERT INTO cursor (name, number, hash) VALUES (?1, ?2, ?3)", &values)?;
-    }
-    Ok(())
 }

@@ -96,7 +96,7 @@ impl Snapshots {
         for row in rows.iter() {
             let (id, end) = (row.count(0)?, Checkpoint { number: row.count(1)?, hash: row.hash(2)? });
             add_up(database, id)?;
-            if row.integer(3)? == state_code(EpochState::Tentative) {
+            if row.integer(3)? == EpochState::Tentative.code() {
                 note_change(database, "tentative", Some(id), end)?;
             }
             done = Some(end);
@@ -289,13 +289,4 @@ pub(crate) fn note_change(database: &mut dyn Database, kind: &str, epoch: Option
         ],
     )?;
     Ok(())
-}
-
-/// How a state is stored.
-pub(crate) fn state_code(state: EpochState) -> i64 {
-    match state {
-        EpochState::Planned => 0,
-        EpochState::Tentative => 1,
-        EpochState::Final => 2,
-    }
 }

@@ -8,7 +8,9 @@ use ::index::{
     database,
     metrics::Metrics,
     node::{self, Node},
+    outbox::Outbox,
     progress::{Event, Observer, Progress},
+    stage::{Dag, Derived, EpochStage, Logs},
 };
 use clap::Args;
 use eyre::{WrapErr, ensure, eyre};
@@ -40,10 +42,10 @@ mod live;
 const TICK: Duration = Duration::from_millis(100);
 
 /// What the writer's stages that follow the blocks are called.
-const BLOCK_STAGES: [&str; 3] = ["logs", "derived", "epochs"];
+const BLOCK_STAGES: [&str; 3] = [Logs::NAME, Derived::NAME, EpochStage::NAME];
 
 /// What the stages that follow final epochs are called.
-const FINAL_STAGES: [&str; 2] = ["dag", "outbox"];
+const FINAL_STAGES: [&str; 2] = [Dag::NAME, Outbox::NAME];
 
 /// Follow the chain, take snapshots of its epochs, and serve them.
 ///

@@ -8,8 +8,7 @@ use std::{
 use ::index::{
     block::Checkpoint,
     node::{self, Node},
-    read,
-    stage::Logs,
+    stage::{EpochStage, Logs, checkpoint},
 };
 use clap::Args;
 use eyre::{WrapErr, bail, ensure};
@@ -55,7 +54,7 @@ impl UnwindArgs {
         let to = self.to;
         let cursors = self.config.with_store(|_, database| {
             let number = |at: Option<Checkpoint>| at.map(|at| at.number);
-            Ok((number(read::checkpoint(database, Logs::NAME)?), number(read::checkpoint(database, read::FINALIZED)?)))
+            Ok((number(checkpoint(database, Logs::NAME)?), number(checkpoint(database, EpochStage::FINALIZED)?)))
         });
         let (stored, finalized) = cursors.await?;
         let Some(stored) = stored.filter(|stored| *stored > to) else {
