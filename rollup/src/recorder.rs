@@ -4,10 +4,11 @@
 //! Who reads the store to decide something, or writes it, drains the recorder first; so one connection writes at a time.
 
 use std::io;
+use std::iter;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::journal::Journal;
 use crate::node::NodeError;
@@ -78,6 +79,9 @@ impl Recorder {
         }
         let (done, is_done) = sync_channel(1);
         self.tell(Work::Drain(done))?;
+        if let Some(Thread { end, .. }) = &self.thread {
+            end.thread().unpark();
+        }
         if is_done.recv().is_err() {
             return Err(self.end());
         }
@@ -132,19 +136,20 @@ fn replay(store: &mut Store, mut answers: Vec<(u64, Answer)>) -> Result<(), Stor
 }
 
 fn record(store: &mut Store, works: &Receiver<Work>) -> Result<(), StoreError> {
-    while let Ok(work) = works.recv() {
+    while let Ok(first) = works.recv() {
+        // To be woken for each answer would cost the node more than the answer does, so this sleeps while they gather.
+        if matches!(first, Work::Record(..)) {
+            thread::park_timeout(GATHERED);
+        }
         let (mut answers, mut drained) = (Vec::new(), None);
-        let (mut work, end) = (Ok(work), Instant::now() + GATHERED);
-        loop {
+        for work in iter::once(first).chain(works.try_iter()) {
             match work {
-                Ok(Work::Record(index, answer)) => answers.push((index, answer)),
-                Ok(Work::Drain(done)) => drained = Some(done),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+                Work::Record(index, answer) => answers.push((index, answer)),
+                Work::Drain(done) => drained = Some(done),
             }
             if drained.is_some() || answers.len() == ANSWERS_AT_ONCE {
                 break;
             }
-            work = works.recv_timeout(end.saturating_duration_since(Instant::now()));
         }
         store.record_all(&answers)?;
         if let Some(done) = drained {
