@@ -13,6 +13,7 @@ use crate::{Error, Result, config::ChainConfig, metrics::Calls};
 mod answer;
 pub(crate) mod checks;
 mod endpoint;
+mod fault;
 mod header;
 mod limit;
 mod log;

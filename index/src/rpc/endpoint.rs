@@ -16,7 +16,8 @@ use tokio::{sync::OnceCell, time::Instant};
 
 use super::{
     Bounds,
-    answer::{Answer, Matched, Question, body, matched, quoted},
+    answer::{Answer, Matched, Question, body, matched},
+    fault::quoted,
     header::Quantity,
     limit::Limit,
     pace::Pace,
