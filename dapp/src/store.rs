@@ -57,16 +57,18 @@ impl Store {
         let connection = Connection::open(path)?;
         connection.set_prepared_statement_cache_capacity(64);
         // An input changes a few bytes on each of a dozen pages, and the log gets each of them whole: where no disk is waited
-        // for, that is most of the time, and small pages are quicker.
-        let (journal, synchronous, page_bytes) = match durability {
-            Durability::Disk => ("WAL", "FULL", 4_096),
-            Durability::System => ("WAL", "NORMAL", 1_024),
-            Durability::Machine => ("MEMORY", "OFF", 4_096),
+        // for, that is most of the time, and small pages are quicker. The end of a log is waited for all the same, so that
+        // log is long.
+        let (journal, synchronous, page_bytes, log_pages) = match durability {
+            Durability::Disk => ("WAL", "FULL", 4_096, 1_000),
+            Durability::System => ("WAL", "NORMAL", 1_024, 16_000),
+            Durability::Machine => ("MEMORY", "OFF", 4_096, 0),
         };
         connection.pragma_update(None, "page_size", page_bytes)?;
         connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         connection.pragma_update(None, "journal_mode", journal)?;
         connection.pragma_update(None, "synchronous", synchronous)?;
+        connection.pragma_update(None, "wal_autocheckpoint", log_pages)?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         let mut store = Self { connection };
