@@ -277,7 +277,12 @@ impl Chain {
     /// # Errors
     /// If no endpoint answers, knows the block, or has its state.
     pub async fn read(&self, calls: &[Call], at: Option<B256>) -> Result<Vec<Option<Bytes>>> {
-        let block = at.map_or_else(|| json!("latest"), |hash| json!({ "blockHash": hash }));
+        // By hash, because an endpoint that is behind has a newest block too.
+        let hash = match at {
+            Some(hash) => hash,
+            None => self.head().await?.block.hash,
+        };
+        let block = json!({ "blockHash": hash });
         let question = |call: &Call| {
             let call = json!({ "to": call.to, "data": call.input, "gas": format!("{CALL_GAS:#x}") });
             Question::new("eth_call", (call, &block))
@@ -294,10 +299,14 @@ impl Chain {
                     None
                 }
                 Answer::Reverted => None,
+                Answer::Unknown | Answer::Refused(_)
+                    if at.is_some() && self.lacks_state(reply.endpoint, hash).await =>
+                {
+                    return Err(self.no_state(call, at).await?);
+                }
                 Answer::NoState => return Err(self.no_state(call, at).await?),
                 Answer::Unknown => {
-                    let which = at.map_or_else(|| "newest block".to_owned(), |hash| format!("block {hash}"));
-                    return Err(self.says(reply.endpoint, &format!("there is no {which}")));
+                    return Err(self.says(reply.endpoint, &format!("there is no block {hash}")));
                 }
                 other => return Err(self.refuses(reply.endpoint, &format!("a call of {}", call.to), &other)),
             });
@@ -308,10 +317,19 @@ impl Chain {
     /// Whether a call that was refused is refused again, while one that asks nothing of nobody is answered.
     async fn is_at_fault(&self, refused: &Question, block: &Value) -> Result<bool> {
         let again: Reply<Bytes> = self.rpc.ask(refused.clone()).await?;
-        let empty = Question::new("eth_call", (json!({ "to": Address::ZERO, "data": "0x" }), block));
-        let empty: Reply<Bytes> = self.rpc.ask(empty).await?;
+        let empty: Reply<Bytes> = self.rpc.ask(call_of_nobody(block)).await?;
         let is_refused = matches!(again.answer, Answer::Refused(_) | Answer::TooLarge(_) | Answer::Overflow);
         Ok(is_refused && matches!(empty.answer, Answer::Value(_)))
+    }
+
+    /// Whether an endpoint has the header of a block and answers no call in it. Nodes without its state say so in many
+    /// words, and some say that there is no such block.
+    async fn lacks_state(&self, endpoint: usize, hash: B256) -> bool {
+        let header = Question::new("eth_getBlockByHash", (hash, false));
+        let header = self.rpc.ask_at::<Header>(endpoint, &header).await;
+        let empty = self.rpc.ask_at::<Bytes>(endpoint, &call_of_nobody(&json!({ "blockHash": hash }))).await;
+        matches!(header, Some(Answer::Value(_)))
+            && matches!(empty, Some(Answer::Unknown | Answer::Refused(_) | Answer::NoState))
     }
 
     async fn no_state(&self, call: &Call, at: Option<B256>) -> Result<Error> {
@@ -363,6 +381,11 @@ impl Chain {
 
 fn by_number(number: u64) -> Question {
     Question::new("eth_getBlockByNumber", (format!("{number:#x}"), false))
+}
+
+/// A call that asks nothing, which every node that has the block's state answers.
+fn call_of_nobody(block: &Value) -> Question {
+    Question::new("eth_call", (json!({ "to": Address::ZERO, "data": "0x" }), block))
 }
 
 /// Reads contracts for code that does not wait by itself. Must not be used on a thread of the runtime.

@@ -1,6 +1,6 @@
 //! What can go wrong, by what is to be done about it: try again, or stop and tell the operator.
 
-use alloy::primitives::{B256, U256};
+use alloy::primitives::B256;
 
 use crate::{block::Blocks, database::DatabaseError};
 
@@ -51,22 +51,6 @@ pub enum Error {
         what: String,
         /// What else would do.
         remedy: String,
-    },
-    /// A sum that has no place in 256 bits; tokens that lie about amounts can bring it there.
-    #[error(
-        "{name} of {project} is {before} before epoch {epoch}, and {amount} more is beyond 256 bits; leave its contract out"
-    )]
-    SumOverflow {
-        /// Of what.
-        project: String,
-        /// Which sum.
-        name: String,
-        /// In which epoch.
-        epoch: u64,
-        /// The sum of the epochs before.
-        before: U256,
-        /// What the epoch adds.
-        amount: U256,
     },
     /// A range that cannot be worked on.
     #[error("blocks {0} are not those that come next")]

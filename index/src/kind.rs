@@ -20,10 +20,11 @@ pub struct Call {
 
 /// Reads contracts. Answers are in the order of the calls; `None` stands for a call that reverts or has no contract.
 pub trait Reader: Send + Sync {
-    /// As of the block of this hash, or as of the newest.
+    /// As of the block of this hash, or as of the newest that the endpoints tell of.
     ///
     /// # Errors
-    /// If no endpoint answers, or none has the state of that block.
+    /// One that passes if no endpoint answers, or the one that does has not seen that block. [`NoState`](crate::Error::NoState)
+    /// if it has, and no longer has its state.
     fn read(&self, calls: &[Call], at: Option<B256>) -> Result<Vec<Option<Bytes>>>;
 }
 
@@ -47,7 +48,9 @@ pub trait Kind: Send {
     fn tables(&self) -> Vec<Table>;
 
     /// Reads from the chain what it lacks for `blocks`, whose events are stored: the decimals of a token met for the
-    /// first time. Runs outside of any transaction and keeps what it reads in memory until [`derive`](Self::derive).
+    /// first time. It is read as of a block that follows from the events, so that whoever comes later is told the same; only
+    /// where no endpoint has that state any more, as of the newest, which is the same unless the contract has changed what
+    /// it says. Runs outside of any transaction and keeps what it reads in memory until [`derive`](Self::derive).
     fn prepare(&mut self, database: &mut dyn Database, reader: &dyn Reader, blocks: Blocks) -> Result<()>;
 
     /// Writes what follows from the events of `blocks`, in the caller's transaction.
@@ -57,6 +60,7 @@ pub trait Kind: Send {
     fn unwind(&mut self, database: &mut dyn Database, to: u64) -> Result<()>;
 
     /// What there is to say of `epoch`, in order of projects. A function of the events and derived rows up to the end of
-    /// the epoch, and of nothing else: neither of later blocks nor of what was asked before.
+    /// the epoch, and of nothing else: neither of later blocks nor of what was asked before. What tokens say of themselves
+    /// counts as derived; see [`prepare`](Self::prepare) for when it was said.
     fn snapshots(&mut self, database: &mut dyn Database, epoch: &Epoch) -> Result<Vec<Snapshot>>;
 }

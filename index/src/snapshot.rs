@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use alloy::primitives::{B256, U256};
+use alloy::primitives::{Address, B256, U256};
 use cid::Cid;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,8 @@ pub struct Snapshot {
     pub bytes: Vec<u8>,
     /// CIDv1 of `bytes`: dag-cbor, sha2-256.
     pub cid: Cid,
-    /// What happened in this epoch and can be added up, by name. The names are the same in all snapshots of a project.
+    /// What happened in this epoch and can be added up, by name. The names are the same in all snapshots of a project. What
+    /// has no place in 256 bits is cut off at the top; totals over epochs go on modulo 2^256.
     pub sums: Vec<(Cow<'static, str>, U256)>,
 }
 
@@ -59,6 +60,10 @@ pub struct EpochRange {
 /// 32 bytes: in DAG-CBOR a byte string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Word(pub [u8; 32]);
+
+/// An address: in DAG-CBOR a byte string of 20.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account(pub Address);
 
 impl EpochHead {
     /// The head of a payload of `kind` about `epoch`.
@@ -107,6 +112,30 @@ impl<'de> Deserialize<'de> for Word {
 
             fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Word, E> {
                 bytes.try_into().map(Word).map_err(|_| E::invalid_length(bytes.len(), &self))
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
+
+impl Serialize for Account {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0.as_slice())
+    }
+}
+
+impl<'de> Deserialize<'de> for Account {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl serde::de::Visitor<'_> for Bytes {
+            type Value = Account;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("20 bytes")
+            }
+
+            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Account, E> {
+                Address::try_from(bytes).map(Account).map_err(|_| E::invalid_length(bytes.len(), &self))
             }
         }
         deserializer.deserialize_bytes(Bytes)

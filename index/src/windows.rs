@@ -1,4 +1,5 @@
 //! Sums over windows of epochs, by subtracting two prefix sums. Exact: nothing is added up twice, and nothing drifts.
+//! Prefix sums are residues modulo 2^256, so that a window is exact if its own sum has 256 bits, and else a residue too.
 //!
 //! A project that begins inside a window was zero before. An epoch in which a project has no snapshot adds nothing.
 
@@ -46,17 +47,14 @@ pub fn newest(database: &mut dyn Database) -> Result<Option<u64>> {
 /// The caller keeps the window's end at or before [`newest`]: what is after it has not been added up.
 ///
 /// # Errors
-/// If a total is below an earlier one, and those of the database.
+/// Those of the database.
 pub fn sum(database: &mut dyn Database, project: &str, name: &str, window: Window) -> Result<U256> {
     let last = total(database, project, name, window.to)?;
     let before = match window.from.checked_sub(1) {
         Some(before) => total(database, project, name, before)?,
         None => U256::ZERO,
     };
-    last.checked_sub(before).ok_or_else(|| {
-        let Window { from, to } = window;
-        Error::Damaged(format!("{name} of {project} is {before} before epoch {from} and {last} at epoch {to}"))
-    })
+    Ok(last.wrapping_sub(before))
 }
 
 /// All sums of `project` over `window`, in order of names; none if nothing of the project has been added up.

@@ -14,13 +14,15 @@ pub mod query;
 mod tables;
 mod version;
 
+use std::slice;
+
 use alloy::{
     primitives::{Address, Bytes, map::HashSet},
     sol_types::{SolCall, SolValue},
 };
 use bindings::{Clock, create2_address};
 
-pub use payload::{Account, ClockName, DepositsPayload, FlowRate, PACE_BLOCKS, StreamsPayload};
+pub use payload::{ClockName, DepositsPayload, FlowRate, PACE_BLOCKS, StreamsPayload};
 pub use version::StreamKey;
 
 use self::{
@@ -28,7 +30,10 @@ use self::{
     ledger::End,
     payload::Pace,
 };
-use super::{Call, Kind, Reader, metadata::Tokens};
+use super::{
+    Call, Kind, Reader,
+    metadata::{self, Tokens},
+};
 use crate::{
     Error, Result,
     block::Blocks,
@@ -55,13 +60,22 @@ pub struct Erc1620 {
     /// What the names of its tables begin with.
     prefix: String,
     portal: Option<Address>,
-    /// Those that have projects; all if empty.
-    wanted: HashSet<Address>,
+    wanted: Wanted,
     tokens: Tokens,
     /// Clocks that [`Kind::prepare`] has read and [`Kind::derive`] is to write.
     clocks: Vec<FirstStream>,
     /// As of the end of the latest epoch that was asked for.
     fold: Option<Fold>,
+}
+
+/// The tokens that have projects; all if none is named.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted(HashSet<Address>);
+
+impl Wanted {
+    pub(crate) fn has(&self, token: Address) -> bool {
+        self.0.is_empty() || self.0.contains(&token)
+    }
 }
 
 /// The first stream of a contract.
@@ -76,7 +90,7 @@ impl Erc1620 {
     /// The source of this name.
     ///
     /// # Errors
-    /// None that a configuration can cause.
+    /// If the source's name is too long for the names of its tables.
     pub fn new(name: &str, start_block: u64, config: &Erc1620Config) -> Result<Self> {
         let mut contracts = if config.contracts.is_empty() {
             Clock::ALL.map(create2_address).to_vec()
@@ -90,7 +104,7 @@ impl Erc1620 {
             tokens: Tokens::new(tables::token(&tables::prefix(name))),
             prefix: tables::prefix(name),
             portal: config.portal,
-            wanted: config.tokens.iter().copied().collect(),
+            wanted: Wanted(config.tokens.iter().copied().collect()),
             clocks: Vec::new(),
             fold: None,
         })
@@ -120,11 +134,6 @@ impl Erc1620 {
             }
         }
         Ok(met)
-    }
-
-    /// Whether streams and deposits in `token` have projects.
-    fn wants(&self, token: Address) -> bool {
-        self.wanted.is_empty() || self.wanted.contains(&token)
     }
 
     /// The pace of the chain at the end of `epoch`.
@@ -158,12 +167,12 @@ impl Kind for Erc1620 {
             let known = Clock::ALL.into_iter().find(|clock| create2_address(*clock) == contract);
             let clock = match known {
                 Some(clock) => clock,
-                None => read_clock(reader, contract, &self.watch.source)?,
+                None => read_clock(database, reader, block, contract, &self.watch.source)?,
             };
             self.clocks.push(FirstStream { contract, clock, block });
         }
         let met = self.met(database, blocks)?;
-        self.tokens.prepare(database, reader, met.into_iter().map(|(_, token)| token))
+        self.tokens.prepare(database, reader, met)
     }
 
     fn derive(&mut self, database: &mut dyn Database, blocks: Blocks) -> Result<()> {
@@ -194,22 +203,23 @@ impl Kind for Erc1620 {
     }
 
     fn snapshots(&mut self, database: &mut dyn Database, epoch: &Epoch) -> Result<Vec<Snapshot>> {
-        let fold = Fold::reach(self.fold.take(), database, &self.prefix, self.portal.is_some(), epoch)?;
+        let deposits = self.portal.map(|_| &self.wanted);
+        let fold = Fold::reach(self.fold.take(), database, &self.prefix, deposits, epoch)?;
         let end = End { block: epoch.blocks.last, timestamp: epoch.end_timestamp };
-        let mut balances = fold.ledger.balances(&clocks(database, &self.prefix)?, end)?;
-        balances.retain(|(book, _)| self.wants(book.token));
+        let balances = fold.ledger.balances(&clocks(database, &self.prefix)?, &self.wanted, end)?;
         let has_blocks = balances.iter().any(|(_, balance)| balance.clock == Clock::Block);
         let pace = if has_blocks { Self::pace(database, epoch)? } else { Pace::default() };
         let head = EpochHead::new(payload::KIND, &self.watch.source, epoch);
         let mut snapshots = Vec::with_capacity(balances.len() + fold.passages.0.len());
         for (book, balance) in &balances {
+            // A payment has 128 bits, so that it would take 2^38 streams.
             let snapshot = payload::streams_snapshot(head.clone(), *book, balance, pace).ok_or_else(|| {
                 Error::Damaged(format!("streams of {} in {} flow faster than 2^256", book.contract, book.token))
             })?;
             snapshots.push(snapshot);
         }
         if let Some(portal) = self.portal {
-            let passages = fold.passages.0.iter().filter(|(passage, _)| self.wants(passage.token));
+            let passages = fold.passages.0.iter();
             snapshots.extend(
                 passages.map(|(passage, tally)| payload::deposits_snapshot(head.clone(), portal, *passage, tally)),
             );
@@ -220,10 +230,22 @@ impl Kind for Erc1620 {
     }
 }
 
-/// The clock that `contract` says it has.
-fn read_clock(reader: &dyn Reader, contract: Address, source: &str) -> Result<Clock> {
+/// The clock that `contract` says it has, in the block of its first stream.
+fn read_clock(
+    database: &mut dyn Database,
+    reader: &dyn Reader,
+    block: u64,
+    contract: Address,
+    source: &str,
+) -> Result<Clock> {
     let call = Call { to: contract, input: CLOCK_MODECall {}.abi_encode().into() };
-    let answer: Option<Bytes> = reader.read(&[call], None)?.pop().flatten();
+    let hash = metadata::hash_of(database, block)?;
+    let answers = match reader.read(slice::from_ref(&call), Some(hash)) {
+        // A contract never changes its clock.
+        Err(Error::NoState { .. }) => reader.read(&[call], None)?,
+        answers => answers?,
+    };
+    let answer: Option<Bytes> = answers.into_iter().next().flatten();
     let mode = answer.as_deref().and_then(|answer| String::abi_decode(answer).ok());
     mode.as_deref().and_then(Clock::from_mode).ok_or_else(|| {
         let says = mode.map_or("says nothing".to_owned(), |mode| {

@@ -1,8 +1,12 @@
 //! What tokens say of themselves: symbol, name and decimals, read once for each and kept with the source that met it.
 //!
+//! They are read as of the block that the token is first met in, so that a node that comes late is told the same as one
+//! that was there. Where no endpoint has that state any more they are read as of the newest block: for tokens that change
+//! what they say of themselves, and for these alone, nodes may then differ.
+//!
 //! Tokens are strangers' code: whatever one answers is cut to size, and none of it is an error.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256},
@@ -73,17 +77,17 @@ impl Tokens {
         }
     }
 
-    /// Asks those of `met` that are not known for what they say of themselves.
+    /// Asks those of `met` that are not known for what they say of themselves, in the first block that each is met in.
     pub(crate) fn prepare(
         &mut self,
         database: &mut dyn Database,
         reader: &dyn Reader,
-        met: impl IntoIterator<Item = Address>,
+        met: impl IntoIterator<Item = (u64, Address)>,
     ) -> Result<()> {
-        let mut unknown = Vec::new();
-        for token in met.into_iter().collect::<BTreeSet<_>>() {
+        let mut unknown: BTreeMap<u64, Vec<Address>> = BTreeMap::new();
+        for (token, block) in first_met(met) {
             if !self.read.contains_key(&token) && !self.is_stored(database, token)? {
-                unknown.push(token);
+                unknown.entry(block).or_default().push(token);
             }
         }
         // What was read stays until it is seen in the database: a transaction may fail and be tried again.
@@ -92,7 +96,20 @@ impl Tokens {
                 self.read.remove(&token);
             }
         }
-        self.read.extend(tokens(reader, &unknown)?);
+        // Nodes that drop states drop the oldest: what is before a block without one is not asked for by hash.
+        let mut stateless = Vec::new();
+        for (block, some) in unknown.into_iter().rev() {
+            if !stateless.is_empty() {
+                stateless.extend(some);
+                continue;
+            }
+            let hash = hash_of(database, block)?;
+            match tokens(reader, &some, Some(hash)) {
+                Err(Error::NoState { .. }) => stateless = some,
+                read => self.read.extend(read?),
+            }
+        }
+        self.read.extend(tokens(reader, &stateless, None)?);
         Ok(())
     }
 
@@ -102,12 +119,8 @@ impl Tokens {
         database: &mut dyn Database,
         met: impl IntoIterator<Item = (u64, Address)>,
     ) -> Result<()> {
-        let mut first: BTreeMap<Address, u64> = BTreeMap::new();
-        for (block, token) in met {
-            first.entry(token).and_modify(|first| *first = block.min(*first)).or_insert(block);
-        }
         let mut rows = Rows::new(self.table().columns.len());
-        for (token, block) in first {
+        for (token, block) in first_met(met) {
             let Some(metadata) = self.read.get(&token) else { continue };
             if !self.is_stored(database, token)? {
                 rows.push_row(&[
@@ -134,6 +147,28 @@ impl Tokens {
     }
 }
 
+/// The first block of each token.
+fn first_met(met: impl IntoIterator<Item = (u64, Address)>) -> BTreeMap<Address, u64> {
+    let mut first: BTreeMap<Address, u64> = BTreeMap::new();
+    for (block, token) in met {
+        first.entry(token).and_modify(|first| *first = block.min(*first)).or_insert(block);
+    }
+    first
+}
+
+/// The hash of block `number`, which is stored, or is the parent of one that is.
+pub(crate) fn hash_of(database: &mut dyn Database, number: u64) -> Result<B256> {
+    for (sql, number) in [
+        ("SELECT hash FROM block WHERE number = ?1", number),
+        ("SELECT parent FROM block WHERE number = ?1", number + 1),
+    ] {
+        if let Some(row) = database.ask(sql, &[Value::count(number)])?.first() {
+            return row.hash(0);
+        }
+    }
+    Err(Error::Damaged(format!("block {number} has events and is not stored")))
+}
+
 /// The decimals in column `i` of a row of a table of tokens; nothing for a token that does not say.
 pub(crate) fn decimals_of(row: &Row<'_>, i: usize) -> Result<Option<u8>> {
     let decimals = row.integer(i)?;
@@ -143,12 +178,12 @@ pub(crate) fn decimals_of(row: &Row<'_>, i: usize) -> Result<Option<u8>> {
     u8::try_from(decimals).map(Some).map_err(|_| Error::Damaged(format!("a token has {decimals} decimals")))
 }
 
-/// Asks tokens for their metadata, as of the newest block: what does not change needs no old state.
-fn tokens(reader: &dyn Reader, tokens: &[Address]) -> Result<HashMap<Address, Metadata>> {
+/// Asks tokens for their metadata, as of the block of hash `at` or as of the newest.
+fn tokens(reader: &dyn Reader, tokens: &[Address], at: Option<B256>) -> Result<HashMap<Address, Metadata>> {
     let mut read = HashMap::with_capacity(tokens.len());
     for some in tokens.chunks(N_AT_ONCE) {
         let inputs = [symbolCall {}.abi_encode(), nameCall {}.abi_encode(), decimalsCall {}.abi_encode()];
-        let answers = ask(reader, some, &inputs, None)?;
+        let answers = ask(reader, some, &inputs, at)?;
         for (token, answers) in some.iter().zip(answers.chunks_exact(inputs.len())) {
             let text = |i: usize| answers[i].as_ref().map(|answer| text_of(answer)).unwrap_or_default();
             let decimals = answers[2].as_ref().and_then(|answer| u8::try_from(word(answer)?).ok());
@@ -232,7 +267,7 @@ mod tests {
             }
         }
         let token = Address::repeat_byte(1);
-        let read = tokens(&Says(answer.map(Bytes::copy_from_slice)), &[token]).unwrap();
+        let read = tokens(&Says(answer.map(Bytes::copy_from_slice)), &[token], None).unwrap();
         assert_eq!(read[&token], Metadata { decimals: expected, ..Metadata::default() });
     }
 

@@ -271,9 +271,11 @@ impl Kind for UniswapV2 {
         if self.followed.is_none() && !created.is_empty() {
             self.check_first(database)?;
         }
-        let older = self.older.iter().map(|(_, held)| held.tokens);
-        let created = created.iter().map(|(_, tokens, _)| *tokens);
-        self.tokens.prepare(database, reader, created.chain(older).flatten())
+        let before = self.start_block.saturating_sub(1);
+        let older = self.older.iter().map(|(_, held)| (before, held.tokens));
+        let created = created.iter().map(|(block, tokens, _)| (*block, *tokens));
+        let met = created.chain(older).flat_map(|(block, tokens)| tokens.map(|token| (block, token)));
+        self.tokens.prepare(database, reader, met)
     }
 
     fn derive(&mut self, database: &mut dyn Database, blocks: Blocks) -> Result<()> {

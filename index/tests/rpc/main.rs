@@ -9,4 +9,5 @@ mod honest;
 mod lies;
 #[path = "../proxy/mod.rs"]
 mod proxy;
+mod states;
 mod world;

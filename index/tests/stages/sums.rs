@@ -12,6 +12,7 @@ use index::kind::{Kind, Reader};
 use index::rows::{Table, Value};
 use index::snapshot::Snapshot;
 use index::stage::{Kinds, Snapshots, Stage, take_jobs};
+use index::windows::{self, Window};
 use index::{Error, Result};
 
 use crate::store::{Store, stores};
@@ -145,20 +146,18 @@ fn jobs_of_no_source_are_damage() {
 }
 
 #[test]
-fn a_sum_beyond_256_bits_is_refused() {
+fn totals_beyond_256_bits_are_residues_and_windows_stay_exact() {
     for make in stores() {
         let store = make("overflow");
-        let mut database = ordered(&store, 2);
-        let refusal = settle(database.as_mut(), true).unwrap_err();
+        let mut database = ordered(&store, 4);
+        assert_eq!(settle(database.as_mut(), true).unwrap(), Some(39));
         let amount = U256::MAX - U256::ONE;
-        assert!(!refusal.passes());
-        assert_eq!(
-            refusal.to_string(),
-            format!(
-                "n of s/early is {amount} before epoch 1, and {amount} more is beyond 256 bits; leave its contract out"
-            )
-        );
-        assert!(database.ask("SELECT * FROM prefix_sum", &[]).unwrap().is_empty(), "nothing is half done");
+        let expected = (0..4).map(|id: u64| (id, U256::ZERO.wrapping_sub(U256::from(2 * (id + 1)))));
+        assert_eq!(totals(database.as_mut(), "s/early"), expected.collect::<Vec<_>>());
+        for epoch in 0..4 {
+            let window = Window { from: epoch, to: epoch };
+            assert_eq!(windows::sum(database.as_mut(), "s/early", "n", window).unwrap(), amount);
+        }
     }
 }
 

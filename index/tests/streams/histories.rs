@@ -1,6 +1,6 @@
-//! Histories of streams, their totals and their parties.
+//! Histories of streams, and their totals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{Address, U256};
 use alloy::sol_types::SolEventInterface;
@@ -133,7 +133,7 @@ fn keep(index: &mut Index, id: u64) {
 }
 
 #[test]
-fn totals_and_parties_are_those_of_the_streams() {
+fn totals_are_those_of_the_streams() {
     let world = World::get();
     let mut index = world.index(1_000);
     let ids = [world.n_epochs() / 2, world.n_epochs() - 1];
@@ -156,23 +156,9 @@ fn totals_and_parties_are_those_of_the_streams() {
                 .collect();
             assert_eq!(totals.open, open.len() as u64);
             assert_eq!(totals.due.0, open.iter().map(|stream| stream.due.0).sum::<U256>());
-            let mut parties: BTreeMap<Address, (u64, u64)> = BTreeMap::new();
-            for stream in open {
-                parties.entry(stream.sender.0).or_default().0 += 1;
-                parties.entry(stream.recipient.0).or_default().1 += 1;
-            }
-            let mut found = Vec::new();
-            let mut after = None;
-            loop {
-                let part = streams.parties(contract.0, token.0, at, Page { after, limit: 2 }).unwrap();
-                found.extend(part.rows.iter().map(|party| (party.account.0, (party.sends, party.receives))));
-                after = part.next;
-                if after.is_none() {
-                    break;
-                }
-            }
-            assert_eq!(found, parties.into_iter().collect::<Vec<_>>());
-            assert_eq!(found.len() as u64, totals.parties);
+            let parties: BTreeSet<Address> =
+                open.iter().flat_map(|stream| [stream.sender.0, stream.recipient.0]).collect();
+            assert_eq!(totals.parties, parties.len() as u64);
         }
     }
 }

@@ -36,14 +36,15 @@ struct Says(Option<Bytes>);
 impl Reader for Says {
     fn read(&self, calls: &[Call], at: Option<B256>) -> Result<Vec<Option<Bytes>>> {
         if calls[0].to == CONTRACT {
-            assert_eq!((calls.len(), at), (1, None));
+            // In the block of the first stream.
+            assert_eq!((calls.len(), at), (1, Some(blocks(4)[1].hash)));
             return Ok(vec![self.0.clone()]);
         }
         Silent.read(calls, at)
     }
 }
 
-fn blocks(n_blocks: u64) -> Vec<Block> {
+pub fn blocks(n_blocks: u64) -> Vec<Block> {
     let hash = |number: u64| B256::from(U256::from(number + 1));
     let block = |number: u64| Block {
         number,
@@ -54,12 +55,12 @@ fn blocks(n_blocks: u64) -> Vec<Block> {
     (0..n_blocks).map(block).collect()
 }
 
-fn log(contract: Address, block: u64, idx: u64, event: &impl SolEvent) -> Log {
+pub fn log(contract: Address, block: u64, idx: u64, event: &impl SolEvent) -> Log {
     let data = event.encode_log_data();
     Log { block, idx, tx: B256::ZERO, contract, topics: data.topics().to_vec(), data: data.data }
 }
 
-fn create(id: u64, start: u64, stop: u64, payment: U256, interval: u64) -> LogCreate {
+pub fn create(id: u64, start: u64, stop: u64, payment: U256, interval: u64) -> LogCreate {
     LogCreate {
         _streamId: U256::from(id),
         _sender: ALICE,

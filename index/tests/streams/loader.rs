@@ -32,7 +32,7 @@ pub struct Silent;
 
 impl Reader for Silent {
     fn read(&self, calls: &[Call], at: Option<B256>) -> Result<Vec<Option<Bytes>>> {
-        assert_eq!((calls.len() % 3, at), (0, None), "three questions to each token");
+        assert_eq!((calls.len() % 3, at.is_some()), (0, true), "three questions to each token, at a block");
         Ok(vec![None; calls.len()])
     }
 }

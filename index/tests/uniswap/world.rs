@@ -199,7 +199,10 @@ impl Reader for Fixture {
         let mut read = vec![None; calls.len()];
         for answer in answers {
             let id = usize::try_from(answer["id"].as_u64().unwrap()).unwrap();
-            if answer["error"]["message"].as_str().is_some_and(|message| message.contains("not found")) {
+            if answer["error"]["message"]
+                .as_str()
+                .is_some_and(|message| message.contains("not found") || message.contains("OutOfRange"))
+            {
                 let (what, remedy) = (String::new(), String::new());
                 return Err(Error::NoState { block: 0, what, remedy });
             }

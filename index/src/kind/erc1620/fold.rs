@@ -5,6 +5,7 @@ use alloy::primitives::{Address, B256, map::HashMap};
 use bindings::Clock;
 
 use super::{
+    Wanted,
     changes::credits,
     ledger::{Book, Ledger},
     passage::Passages,
@@ -31,30 +32,30 @@ pub(crate) struct Fold {
     pub(crate) passages: Passages,
     /// The last block that is in it; nothing before the first.
     at: Option<Checkpoint>,
-    has_portal: bool,
 }
 
 impl Fold {
-    /// `before`, or one that is made anew, at the end of `epoch`: with what happened in the epoch, and nothing else.
+    /// `before`, or one that is made anew, at the end of `epoch`: with what happened in the epoch, and nothing else. It
+    /// has deposits of these tokens; none without a portal.
     pub(crate) fn reach(
         before: Option<Self>,
         database: &mut dyn Database,
         prefix: &str,
-        has_portal: bool,
+        deposits: Option<&Wanted>,
         epoch: &Epoch,
     ) -> Result<Self> {
         let last = epoch.blocks.first.checked_sub(1);
         let mut fold = match before {
             Some(fold) if fold.leads_to(database, epoch.blocks)? => fold,
-            _ => Self::load(database, prefix, has_portal, last)?,
+            _ => Self::load(database, prefix, deposits, last)?,
         };
         let first = fold.at.map_or(0, |at| at.number + 1);
         if let Some(gap) = last.and_then(|last| Blocks::new(first, last)) {
-            fold.take(database, prefix, gap)?;
+            fold.take(database, prefix, deposits, gap)?;
         }
         fold.ledger.begin();
         fold.passages.begin();
-        fold.take(database, prefix, epoch.blocks)?;
+        fold.take(database, prefix, deposits, epoch.blocks)?;
         fold.at = Some(Checkpoint { number: epoch.blocks.last, hash: epoch.end_hash });
         Ok(fold)
     }
@@ -73,9 +74,9 @@ impl Fold {
     }
 
     /// As of block `to`.
-    fn load(database: &mut dyn Database, prefix: &str, has_portal: bool, to: Option<u64>) -> Result<Self> {
+    fn load(database: &mut dyn Database, prefix: &str, deposits: Option<&Wanted>, to: Option<u64>) -> Result<Self> {
         let (mut ledger, mut passages) = (Ledger::default(), Passages::default());
-        let Some(to) = to else { return Ok(Self { ledger, passages, at: None, has_portal }) };
+        let Some(to) = to else { return Ok(Self { ledger, passages, at: None }) };
         // Streams may have left a book, or ended; it is still there.
         let books = format!("SELECT DISTINCT contract, token FROM {prefix}_version WHERE block <= ?1");
         for row in database.ask(&books, &[Value::count(to)])?.iter() {
@@ -87,18 +88,24 @@ impl Fold {
             Ok(())
         })?;
         take_credits(&mut ledger, database, prefix, Blocks { first: 0, last: to })?;
-        if has_portal {
-            passages = Passages::load(database, prefix, to)?;
+        if let Some(wanted) = deposits {
+            passages = Passages::load(database, prefix, wanted, to)?;
         }
         // The hash is of use from the epoch's end on.
-        Ok(Self { ledger, passages, at: Some(Checkpoint { number: to, hash: B256::ZERO }), has_portal })
+        Ok(Self { ledger, passages, at: Some(Checkpoint { number: to, hash: B256::ZERO }) })
     }
 
-    fn take(&mut self, database: &mut dyn Database, prefix: &str, blocks: Blocks) -> Result<()> {
+    fn take(
+        &mut self,
+        database: &mut dyn Database,
+        prefix: &str,
+        deposits: Option<&Wanted>,
+        blocks: Blocks,
+    ) -> Result<()> {
         in_pages(database, prefix, blocks, "", |version| self.ledger.take(version))?;
         take_credits(&mut self.ledger, database, prefix, blocks)?;
-        if self.has_portal {
-            pieces(blocks).try_for_each(|piece| self.passages.take(database, prefix, piece))?;
+        if let Some(wanted) = deposits {
+            pieces(blocks).try_for_each(|piece| self.passages.take(database, prefix, wanted, piece))?;
         }
         Ok(())
     }

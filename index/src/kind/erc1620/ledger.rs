@@ -11,6 +11,7 @@ use bindings::Clock;
 use stream::{TIME_LIMIT, Terms};
 
 use super::{
+    Wanted,
     changes::CreditChange,
     flow::Flow,
     version::{StreamKey, Version},
@@ -224,22 +225,26 @@ impl Ledger {
         self.insert(version, i);
     }
 
-    /// All books at the end of an epoch, in order.
+    /// The books of wanted tokens at the end of an epoch, in order.
     ///
     /// # Errors
     /// If the clock of a contract is not known.
-    pub(crate) fn balances(&self, clocks: &HashMap<Address, Clock>, end: End) -> Result<Vec<(Book, Balance)>> {
+    pub(crate) fn balances(
+        &self,
+        clocks: &HashMap<Address, Clock>,
+        wanted: &Wanted,
+        end: End,
+    ) -> Result<Vec<(Book, Balance)>> {
         let mut balances: Vec<Option<(Book, Balance)>> = vec![None; self.accounts.len()];
-        for (book, i) in &self.books {
+        for (book, i) in self.books.iter().filter(|(book, _)| wanted.has(book.token)) {
             let clock = clocks.get(&book.contract).ok_or_else(|| {
                 Error::Damaged(format!("contract {} has streams, and its clock is not stored", book.contract))
             })?;
             balances[*i] = Some((*book, self.accounts[*i].balance(*clock, end)));
         }
-        let mut balances: Vec<(Book, Balance)> = balances.into_iter().flatten().collect();
         let mut payments: HashMap<(usize, u64), U256> = HashMap::default();
         for Open { terms, withdrawn, account } in &self.open {
-            let balance = &mut balances[*account].1;
+            let Some((_, balance)) = &mut balances[*account] else { continue };
             let time = balance.time;
             balance.due += U256::from(terms.due(time, *withdrawn));
             if (terms.start()..terms.stop()).contains(&time) {
@@ -248,8 +253,11 @@ impl Ledger {
             }
         }
         for ((account, interval), payments) in payments {
-            balances[account].1.flow.add(payments, interval);
+            if let Some((_, balance)) = &mut balances[account] {
+                balance.flow.add(payments, interval);
+            }
         }
+        let mut balances: Vec<(Book, Balance)> = balances.into_iter().flatten().collect();
         for (_, balance) in &mut balances {
             balance.refundable = balance.locked - balance.due;
         }
@@ -315,7 +323,7 @@ impl Account {
     }
 }
 
-/// Sums of deposits have 256 bits to grow into, of which nothing that is counted reaches the last.
+/// Whatever a token says, a stream holds no more than 128 bits of it: it takes 2^128 logs to fill a sum.
 fn add(sum: &mut U256, amount: u128) {
     *sum += U256::from(amount);
 }
@@ -363,7 +371,7 @@ mod tests {
 
     fn balance(ledger: &Ledger, token: Address, block: u64) -> Balance {
         let clocks = [(CONTRACT, Clock::Block)].into_iter().collect();
-        let balances = ledger.balances(&clocks, End { block, timestamp: 0 }).unwrap();
+        let balances = ledger.balances(&clocks, &Wanted::default(), End { block, timestamp: 0 }).unwrap();
         balances.into_iter().find(|(book, _)| book.token == token).unwrap().1
     }
 

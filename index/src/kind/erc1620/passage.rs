@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, U256};
 
-use super::changes::ask;
-use crate::{Error, Result, block::Blocks, database::Database, rows::Value};
+use super::{Wanted, changes::ask};
+use crate::{Result, block::Blocks, database::Database, rows::Value};
 
 /// An application, and a token that goes there; zero stands for Ether.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,7 +14,8 @@ pub(crate) struct Passage {
     pub(crate) token: Address,
 }
 
-/// What went that way in an epoch.
+/// What went that way in an epoch. Amounts stop at the top, 2^256 - 1: a token of somebody's own making says of them what
+/// it likes, and nothing that it says is an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PassageTally {
     pub(crate) n_deposits: u64,
@@ -24,17 +25,20 @@ pub(crate) struct PassageTally {
     pub(crate) forwarded: U256,
 }
 
-/// All ways that deposits ever took, and what went there in the epoch.
+/// All ways that deposits of wanted tokens ever took, and what went there in the epoch.
 #[derive(Debug, Default)]
 pub(crate) struct Passages(pub(crate) BTreeMap<Passage, PassageTally>);
 
 impl Passages {
     /// Those that there are as of block `to`; nothing has happened yet.
-    pub(crate) fn load(database: &mut dyn Database, prefix: &str, to: u64) -> Result<Self> {
+    pub(crate) fn load(database: &mut dyn Database, prefix: &str, wanted: &Wanted, to: u64) -> Result<Self> {
         let sql = format!("SELECT DISTINCT app, token FROM {prefix}_deposit WHERE block <= ?1");
         let mut passages = BTreeMap::new();
         for row in database.ask(&sql, &[Value::count(to)])?.iter() {
-            passages.insert(Passage { app: row.address(0)?, token: row.address(1)? }, PassageTally::default());
+            let passage = Passage { app: row.address(0)?, token: row.address(1)? };
+            if wanted.has(passage.token) {
+                passages.insert(passage, PassageTally::default());
+            }
         }
         Ok(Self(passages))
     }
@@ -45,28 +49,28 @@ impl Passages {
     }
 
     /// Takes the deposits of `blocks`.
-    pub(crate) fn take(&mut self, database: &mut dyn Database, prefix: &str, blocks: Blocks) -> Result<()> {
+    pub(crate) fn take(
+        &mut self,
+        database: &mut dyn Database,
+        prefix: &str,
+        wanted: &Wanted,
+        blocks: Blocks,
+    ) -> Result<()> {
         let sql = format!("SELECT app, token, amount, origin FROM {prefix}_deposit WHERE block BETWEEN ?1 AND ?2");
         for row in ask(database, blocks, &sql)?.iter() {
             let passage = Passage { app: row.address(0)?, token: row.address(1)? };
+            if !wanted.has(passage.token) {
+                continue;
+            }
             let (amount, is_forward) = (row.amount(2)?, row.integer(3)? != 0);
             let tally = self.0.entry(passage).or_default();
-            let add = |sum: &mut U256| -> Result<()> {
-                // A token of somebody's own making can say anything; the sum of what it says must have a form.
-                *sum = sum.checked_add(amount).ok_or_else(|| too_much(passage, amount))?;
-                Ok(())
-            };
             tally.n_deposits += 1;
-            add(&mut tally.deposited)?;
+            tally.deposited = tally.deposited.saturating_add(amount);
             if is_forward {
                 tally.n_forwards += 1;
-                add(&mut tally.forwarded)?;
+                tally.forwarded = tally.forwarded.saturating_add(amount);
             }
         }
         Ok(())
     }
-}
-
-fn too_much(passage: Passage, amount: U256) -> Error {
-    Error::Damaged(format!("{amount} of {} more than 2^256 went to {}", passage.token, passage.app))
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     content::{DAG_CBOR, cid, encode},
-    snapshot::{EpochHead, Snapshot, Word},
+    snapshot::{Account, EpochHead, Snapshot, Word},
 };
 
 /// The kind, as configurations name it.
@@ -103,7 +103,8 @@ pub(crate) struct Pace {
     pub(crate) n_secs: u64,
 }
 
-/// Deposits of one token into one application through StreamPortal, in an epoch.
+/// Deposits of one token into one application through StreamPortal, in an epoch. A token can say any amount; where they
+/// come to more than 256 bits hold, an amount stands at the top, 2^256 - 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DepositsPayload {
@@ -142,34 +143,6 @@ impl From<Clock> for ClockName {
             Clock::Block => Self::Block,
             Clock::Timestamp => Self::Timestamp,
         }
-    }
-}
-
-/// An address: in DAG-CBOR a byte string of 20.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Account(pub Address);
-
-impl Serialize for Account {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0.as_slice())
-    }
-}
-
-impl<'de> Deserialize<'de> for Account {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Bytes;
-        impl serde::de::Visitor<'_> for Bytes {
-            type Value = Account;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("20 bytes")
-            }
-
-            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Account, E> {
-                Address::try_from(bytes).map(Account).map_err(|_| E::invalid_length(bytes.len(), &self))
-            }
-        }
-        deserializer.deserialize_bytes(Bytes)
     }
 }
 

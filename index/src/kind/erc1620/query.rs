@@ -18,7 +18,7 @@ pub use deposits::{DEPOSITS_LIMIT, DepositFilter, DepositView, OriginName};
 pub use filter::{StreamFilter, Wanted};
 pub use history::{Event, HistoryEntry, PlaceKey, TermsView};
 pub use shown::{Checksummed, Decimal};
-pub use totals::{DepositTotals, PartyView, Totals, deposits_project, streams_project};
+pub use totals::{Totals, deposits_project, streams_project};
 
 use filter::{Bound, Bounds};
 

@@ -6,22 +6,18 @@
 
 use std::borrow::Cow;
 
-use alloy::primitives::{Address, U256};
+use alloy::primitives::U256;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{
     Place, Trade, TradeKind,
     price::{Prices, fee},
 };
-use crate::snapshot::{EpochHead, Word};
+use crate::snapshot::{Account, EpochHead, Word};
 
 /// A number without a sign: in DAG-CBOR a byte string, the highest byte first, without leading zeros.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Amount(pub U256);
-
-/// An address: in DAG-CBOR a byte string.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Account(pub Address);
 
 /// The pair of a payload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -344,20 +340,6 @@ impl<'de> Deserialize<'de> for Amount {
         let is_shortest = bytes.len() <= 32 && bytes.first() != Some(&0);
         let expected = || de::Error::invalid_length(bytes.len(), &"up to 32 bytes without leading zeros");
         is_shortest.then(|| Self(U256::from_be_slice(&bytes))).ok_or_else(expected)
-    }
-}
-
-impl Serialize for Account {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0.as_slice())
-    }
-}
-
-impl<'de> Deserialize<'de> for Account {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = deserializer.deserialize_bytes(Bytes("20 bytes"))?;
-        let address = Address::try_from(bytes.as_slice());
-        address.map(Self).map_err(|_| de::Error::invalid_length(bytes.len(), &"20 bytes"))
     }
 }
 

@@ -193,8 +193,7 @@ impl Totals {
     fn since(&self, earlier: &Self) -> Result<Self> {
         let mut rest = Self::default();
         for ((name, sum), (_, before)) in self.named().into_iter().zip(earlier.named()) {
-            let left = sum.checked_sub(before);
-            rest.set(name, left.ok_or_else(|| Error::Damaged(format!("the sum {name} of a pair goes down")))?)?;
+            rest.set(name, sum.wrapping_sub(before))?;
         }
         Ok(rest)
     }
