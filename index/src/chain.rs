@@ -3,14 +3,14 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256, Bytes};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tokio::{runtime::Handle, time::timeout};
+use tokio::{runtime::Handle, sync::watch, time::timeout};
 
 use crate::{
     Error, Result,
@@ -31,6 +31,8 @@ const CHECK_ROUNDS: usize = 4;
 const MAX_LAG: u64 = 3;
 /// How long the head of an endpoint that is not the preferred one is waited for.
 const GRACE: Duration = Duration::from_secs(1);
+/// What blocks that cannot change any more are asked for by, the one that promises most first.
+const FINAL_TAGS: [&str; 2] = ["finalized", "safe"];
 /// Gas of a call. What anybody may have written ends with it at the same place for everyone, long before a node gives up
 /// on it; and it does not pay for an answer of a mebibyte.
 const CALL_GAS: u64 = 2_000_000;
@@ -42,6 +44,8 @@ pub struct Chain {
     ranges: Mutex<Ranges>,
     /// The height of the last head that was given; beyond all before there was one.
     head: AtomicU64,
+    /// The place of the best tag in [`FINAL_TAGS`] that has been answered; beyond all before one was.
+    final_tag: AtomicUsize,
 }
 
 /// An answer that holds together, or what is wrong with it and whose word it is.
@@ -63,7 +67,12 @@ impl Chain {
     /// If there is no endpoint, or a URL or a limit is none.
     pub fn new(config: &ChainConfig, bounds: Bounds) -> Result<Self> {
         let rpc = Rpc::new(config, bounds)?;
-        Ok(Self { rpc, ranges: Mutex::default(), head: AtomicU64::new(u64::MAX) })
+        Ok(Self {
+            rpc,
+            ranges: Mutex::default(),
+            head: AtomicU64::new(u64::MAX),
+            final_tag: AtomicUsize::new(usize::MAX),
+        })
     }
 
     /// Counts what is asked of its endpoints.
@@ -100,15 +109,21 @@ impl Chain {
         Ok(head)
     }
 
-    /// The newest block that is final, or else safe; nothing if the chain knows neither.
+    /// The newest block that is final, or else safe; nothing if the chain has never known either. Once the chain has told
+    /// one of them, nothing that promises less is taken in its place.
     ///
     /// # Errors
-    /// If no endpoint answers.
+    /// If no endpoint answers, or none knows what was known before.
     pub async fn finalized(&self) -> Result<Option<Header>> {
-        for tag in ["finalized", "safe"] {
+        for (place, tag) in FINAL_TAGS.into_iter().enumerate() {
             let reply = self.rpc.ask(Question::new("eth_getBlockByNumber", (tag, false))).await?;
-            if let Answer::Value(header) = reply.answer {
-                return Ok(Some(header));
+            match reply.answer {
+                Answer::Value(header) => {
+                    self.final_tag.fetch_min(place, Ordering::Relaxed);
+                    return Ok(Some(header));
+                }
+                Answer::Unknown | Answer::Refused(_) if self.final_tag.load(Ordering::Relaxed) > place => {}
+                other => return Err(self.refuses(reply.endpoint, &format!("the {tag} block"), &other)),
             }
         }
         Ok(None)
@@ -302,9 +317,10 @@ impl Chain {
                 Answer::Unknown | Answer::Refused(_)
                     if at.is_some() && self.lacks_state(reply.endpoint, hash).await =>
                 {
-                    return Err(self.no_state(call, at).await?);
+                    return Err(self.no_state(call, hash).await?);
                 }
-                Answer::NoState => return Err(self.no_state(call, at).await?),
+                // Of the newest block, every node has the state a moment later.
+                Answer::NoState if at.is_some() => return Err(self.no_state(call, hash).await?),
                 Answer::Unknown => {
                     return Err(self.says(reply.endpoint, &format!("there is no block {hash}")));
                 }
@@ -332,12 +348,8 @@ impl Chain {
             && matches!(empty, Some(Answer::Unknown | Answer::Refused(_) | Answer::NoState))
     }
 
-    async fn no_state(&self, call: &Call, at: Option<B256>) -> Result<Error> {
-        let header = match at {
-            Some(hash) => self.header_by_hash(hash).await?,
-            None => Some(self.head().await?),
-        };
-        let Some(header) = header else {
+    async fn no_state(&self, call: &Call, at: B256) -> Result<Error> {
+        let Some(header) = self.header_by_hash(at).await? else {
             return Ok(Error::Endpoint(format!(
                 "no endpoint has the block that a call of contract {} is about",
                 call.to
@@ -393,18 +405,33 @@ fn call_of_nobody(block: &Value) -> Question {
 pub struct BlockingReader {
     chain: Arc<Chain>,
     runtime: Handle,
+    /// Of all clones.
+    is_stopped: Arc<watch::Sender<bool>>,
 }
 
 impl BlockingReader {
     /// Reads `chain` on `runtime`.
     #[must_use]
     pub fn new(chain: Arc<Chain>, runtime: Handle) -> Self {
-        Self { chain, runtime }
+        Self { chain, runtime, is_stopped: Arc::new(watch::Sender::new(false)) }
     }
 }
 
 impl Reader for BlockingReader {
     fn read(&self, calls: &[Call], at: Option<B256>) -> Result<Vec<Option<Bytes>>> {
-        self.runtime.block_on(self.chain.read(calls, at))
+        let mut is_stopped = self.is_stopped.subscribe();
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                _ = is_stopped.wait_for(|is_stopped| *is_stopped) => {
+                    Err(Error::Endpoint("the index ends before the chain answers".to_owned()))
+                }
+                answers = self.chain.read(calls, at) => answers,
+            }
+        })
+    }
+
+    fn stop(&self) {
+        self.is_stopped.send_replace(true);
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     block::{Block, Blocks},
     event::Chunk,
     headers::{Headers, Verdict},
-    progress::{Event, Observer, Progress},
+    progress::{self, Event, Observer, Progress},
     rpc::{Filter, Logs},
 };
 
@@ -41,7 +41,7 @@ const BYTES_IN_FLIGHT: u32 = 64 << 20;
 /// Ranges after which the head is looked at again.
 const RANGES_A_LOOK: u64 = 64;
 
-/// Looks that must find the chain ending before the index does, and not knowing the index's last block, before that is
+/// Looks that must find the chain ending before the index does, and without the index's last block, before that is
 /// believed. An endpoint that is a little behind looks the same at first.
 const ROLLBACK_LOOKS: u32 = 3;
 
@@ -221,7 +221,7 @@ impl<F: Feed> Follower<F> {
         Ok(())
     }
 
-    /// The chain ends before the index does. Waits, or goes back if the chain no longer knows the index's last block.
+    /// The chain ends before the index does. Waits, or goes back if the chain no longer has the index's last block.
     async fn fall_behind(&mut self, head: &Block) -> Result<bool> {
         let floor = self.headers.floor();
         let Some(tip) = self.headers.tip() else { return Ok(false) };
@@ -231,7 +231,9 @@ impl<F: Feed> Follower<F> {
                 head.number
             )));
         }
-        if self.feed.knows(tip.hash).await? {
+        // Asked for by its height, since by its hash nodes tell blocks of other branches as well.
+        let there = self.feed.headers(Blocks { first: tip.number, last: tip.number }).await?;
+        if there.first().is_some_and(|there| there.hash == tip.hash) {
             self.n_behind = 0;
             return Ok(false);
         }
@@ -245,7 +247,7 @@ impl<F: Feed> Follower<F> {
 
     /// Fetches from the window's end to `head`, or a good part of it.
     async fn catch_up(&mut self, head: &Block) -> Result<bool> {
-        let told = self.told(head).await?;
+        let told = self.told().await?;
         let (feed, filter) = (Arc::clone(&self.feed), Arc::clone(&self.filter));
         let first = self.headers.next();
         let stride = || feed.stride().max(1);
@@ -262,6 +264,7 @@ impl<F: Feed> Follower<F> {
             Task(tokio::spawn(async move { feed.checked(range, &filter).await.map(|answer| (range, answer)) }))
         };
         let mut answers = stream::iter(ranges).map(ask).buffered(RANGES_IN_FLIGHT);
+        let mut agrees = true;
         while let Some(answer) = answers.next().await {
             let (range, (blocks, logs)) = answer?;
             check(range, &blocks, &logs)?;
@@ -269,35 +272,37 @@ impl<F: Feed> Follower<F> {
                 let verdict = self.judge(blocks).await?;
                 return self.turn(verdict).await;
             }
-            self.take(blocks, &logs, head, told).await?;
+            agrees = self.take(blocks, &logs, head, told).await?;
         }
-        self.looked_at = (last == head.number).then_some(head.hash);
+        // If not, another look at the head finds out.
+        self.looked_at = (agrees && last == head.number).then_some(head.hash);
         Ok(true)
     }
 
-    async fn take(&mut self, blocks: Vec<Block>, logs: &Logs, head: &Block, told: Option<Told>) -> Result<()> {
+    /// Takes what comes next. Says whether it leads to what is called final, as far as it goes.
+    async fn take(&mut self, blocks: Vec<Block>, logs: &Logs, head: &Block, told: Told) -> Result<bool> {
         let n_bytes: usize = logs.iter().map(|log| size_of_val(&log) + size_of_val(log.topics) + log.data.len()).sum();
         let n_bytes = u32::try_from(n_bytes).unwrap_or(u32::MAX).clamp(1, BYTES_IN_FLIGHT);
         let room = Arc::clone(&self.room).acquire_many_owned(n_bytes).await.expect("the semaphore is never closed");
         blocks.iter().for_each(|block| self.headers.push(*block));
         let chunk = self.plan.decode(blocks, logs.iter())?;
-        // If not, another look at the head is going to find out.
-        let _agrees = told.is_none_or(|told| self.headers.finalize(told.number, told.hash));
+        let agrees = told.settle(&mut self.headers, head.number);
         let seen = Seen { head: head.number, finalized: self.headers.finalized() };
         self.tell(|progress| progress.is_connected = true);
         self.send(Message::Chunk { chunk, seen, room }).await;
-        Ok(())
+        Ok(agrees)
     }
 
     /// Tells the writer what became final, once for each head.
     async fn look_at_finality(&mut self, head: &Block) -> Result<()> {
         if self.looked_at != Some(head.hash) {
-            if let Some(told) = self.told(head).await?
-                && !self.headers.finalize(told.number, told.hash)
+            let told = self.told().await?;
+            if !told.settle(&mut self.headers, head.number)
+                && let Told::Block(Block { number, .. }) = told
             {
                 return Err(Error::Endpoint(format!(
-                    "block {} is called final with another hash than the one that leads to block {} {}",
-                    told.number, head.number, head.hash
+                    "block {number} is called final with another hash than the one that leads to block {} {}",
+                    head.number, head.hash
                 )));
             }
             self.looked_at = Some(head.hash);
@@ -312,12 +317,12 @@ impl<F: Feed> Follower<F> {
     }
 
     /// The last final block, by the chain's word, or else by its depth.
-    async fn told(&self, head: &Block) -> Result<Option<Told>> {
-        if let Some(Block { number, hash, .. }) = self.feed.finalized().await? {
-            return Ok(Some(Told { number, hash: Some(hash) }));
+    async fn told(&self) -> Result<Told> {
+        if let Some(block) = self.feed.finalized().await? {
+            return Ok(Told::Block(block));
         }
         match self.finality_blocks {
-            Some(depth) => Ok(head.number.checked_sub(depth).map(|number| Told { number, hash: None })),
+            Some(depth) => Ok(Told::Depth(depth)),
             None => Err(Error::Config(
                 "the chain does not tell which blocks are final; set chain.finality_blocks, such as 64".to_owned(),
             )),
@@ -326,11 +331,7 @@ impl<F: Feed> Follower<F> {
 
     /// Tells those who watch, if it is anything else than before.
     fn tell(&self, change: impl FnOnce(&mut Progress)) {
-        self.ends.progress.send_if_modified(|progress| {
-            let before = *progress;
-            change(progress);
-            *progress != before
-        });
+        progress::tell(&self.ends.progress, change);
     }
 
     /// Ends with the writer, whose end [`run`](Self::run) notices.
@@ -341,9 +342,24 @@ impl<F: Feed> Follower<F> {
 
 /// What is said to be final.
 #[derive(Clone, Copy, Debug)]
-struct Told {
-    number: u64,
-    hash: Option<B256>,
+enum Told {
+    /// All up to this block, by the chain's word.
+    Block(Block),
+    /// What so many blocks follow, by the configuration's.
+    Depth(u64),
+}
+
+impl Told {
+    /// Has `headers` note it, of a chain that ends at block `head`, and says whether they agree.
+    fn settle(self, headers: &mut Headers, head: u64) -> bool {
+        match self {
+            Self::Block(block) => headers.finalize(&block, head),
+            Self::Depth(n_blocks) => {
+                headers.finalize_below(n_blocks);
+                true
+            }
+        }
+    }
 }
 
 /// A task that ends with whoever waits for it.

@@ -10,6 +10,10 @@ use crate::block::{Block, Blocks};
 /// Headers that are asked for in one step back.
 const STEP_BACK: u64 = 64;
 
+/// Blocks below one that is called final and is not in the window yet, which may still be another branch's: those who tell
+/// it need not be those who gave the window. More than two days of Ethereum.
+const UNLINKED: u64 = 16_384;
+
 /// A window of blocks, each the parent of the next: from the last final one to the newest that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Headers {
@@ -111,23 +115,36 @@ impl Headers {
         }
     }
 
-    /// Notes that the chain calls block `told` final, of this hash if it says so, after a verdict that the window is part of the chain. Says whether the
-    /// window agrees; it does not if the chain went another way since. What was final before stays so.
+    /// Notes that block `told` of a chain that ends at block `head` is called final. Says whether the window agrees; if
+    /// not, it is of another branch, and nothing of it becomes final. A window that does not reach the block yet is not
+    /// known to lead there: only what is far enough below both is final then. What was final before stays so.
     #[must_use]
-    pub fn finalize(&mut self, told: u64, hash: Option<B256>) -> bool {
+    pub fn finalize(&mut self, told: &Block, head: u64) -> bool {
         let Some(tip) = self.tip() else { return true };
-        let number = told.min(tip.number);
-        if self.finalized.is_some_and(|finalized| number <= finalized) {
+        if told.number > tip.number {
+            self.settle(told.number.min(head).saturating_sub(UNLINKED).min(tip.number));
             return true;
         }
-        if hash.zip(self.hash(told)).is_some_and(|(hash, ours)| hash != ours) {
-            return false;
+        let agrees = self.hash(told.number).is_none_or(|hash| hash == told.hash);
+        if agrees {
+            self.settle(told.number);
         }
-        if number >= self.first {
+        agrees
+    }
+
+    /// Notes that blocks are final which so many of the window follow.
+    pub fn finalize_below(&mut self, n_blocks: u64) {
+        if let Some(number) = self.tip().and_then(|tip| tip.number.checked_sub(n_blocks)) {
+            self.settle(number);
+        }
+    }
+
+    /// All up to block `number` of the window is final.
+    fn settle(&mut self, number: u64) {
+        if number >= self.first && self.finalized.is_none_or(|finalized| finalized < number) {
             self.finalized = Some(number);
             self.forget();
         }
-        true
     }
 
     /// Only blocks that may still change are of interest, the last final one, and the last one.
@@ -312,7 +329,7 @@ mod tests {
                         let block = chain.blocks[chain.blocks.len().saturating_sub(1 + usize::try_from(depth).unwrap())];
                         // What was final before stays so, even if the chain says less.
                         let before = headers.finalized();
-                        prop_assert!(headers.finalize(block.number, Some(block.hash)));
+                        prop_assert!(headers.finalize(&block, chain.head().number));
                         prop_assert!(headers.finalized() >= before);
                     }
                 }
@@ -400,12 +417,38 @@ mod tests {
     #[test]
     fn final_blocks_do_not_go_back() {
         let (mut headers, mut chain) = window(Some(5));
-        assert!(headers.finalize(3, Some(chain.blocks[3].hash)));
+        assert!(headers.finalize(&chain.blocks[3], 9));
         assert_eq!(headers.finalized(), Some(5));
-        assert!(!headers.finalize(7, Some(B256::repeat_byte(7))), "block 7 has another hash");
+        let other = Block { hash: B256::repeat_byte(7), ..chain.blocks[7] };
+        assert!(!headers.finalize(&other, 9), "block 7 has another hash");
         assert_eq!(headers.finalized(), Some(5));
         chain.mine(5);
-        assert!(headers.finalize(12, Some(chain.blocks[12].hash)), "of what was taken, all is final");
-        assert_eq!((headers.finalized(), headers.hash(8), headers.tip()), (Some(9), None, Some(chain.blocks[9])));
+        assert!(headers.finalize(&chain.blocks[12], 14), "nothing is known of block 12");
+        // Nor of one that nobody can have.
+        assert!(headers.finalize(&Block { number: u64::MAX, ..other }, 14));
+        assert_eq!(headers.finalized(), Some(5));
+        headers.finalize_below(2);
+        assert_eq!((headers.finalized(), headers.hash(6), headers.tip()), (Some(7), None, Some(chain.blocks[9])));
+        headers.finalize_below(10);
+        assert_eq!(headers.finalized(), Some(7));
+    }
+
+    /// Far below what is called final, blocks are final at once; near it, when their link to it is seen.
+    #[test]
+    fn a_window_is_short_until_it_comes_near_what_is_final() {
+        let mut chain = Model::new();
+        chain.mine(40_000);
+        let told = chain.blocks[30_000];
+        for (told, agrees) in [(told, true), (Block { hash: B256::repeat_byte(7), ..told }, false)] {
+            let mut headers = Headers::new(1, None, []);
+            for chunk in chain.blocks[1..].chunks(100) {
+                chunk.iter().for_each(|block| headers.push(*block));
+                let tip = headers.tip().unwrap().number;
+                assert_eq!(headers.finalize(&told, 40_000), agrees || tip < told.number, "block {tip}");
+                let finalized = if tip < told.number || !agrees { tip.min(30_000 - 16_384) } else { 30_000 };
+                assert_eq!(headers.finalized(), Some(finalized), "block {tip}");
+                assert_eq!(headers.blocks.len() as u64, tip - finalized + 1);
+            }
+        }
     }
 }

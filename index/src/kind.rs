@@ -26,6 +26,10 @@ pub trait Reader: Send + Sync {
     /// One that passes if no endpoint answers, or the one that does has not seen that block. [`NoState`](crate::Error::NoState)
     /// if it has, and no longer has its state.
     fn read(&self, calls: &[Call], at: Option<B256>) -> Result<Vec<Option<Bytes>>>;
+
+    /// Ends what is being read, and whatever is to be read from here on, with an error that passes: the index is to end,
+    /// and does not wait for endpoints.
+    fn stop(&self) {}
 }
 
 /// A kind of source. Whatever it keeps in memory it can make again from the database.

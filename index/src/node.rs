@@ -1,16 +1,12 @@
 //! A running index: ties chain, follower, writer and stages together, and begins again after what passes.
 
-use std::{
-    fmt,
-    future::Future,
-    pin::{Pin, pin},
-    sync::{Arc, mpsc::RecvTimeoutError},
-    time::Duration,
-};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use tokio::{
     runtime::Handle,
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
+    time::timeout,
 };
 
 use crate::{
@@ -23,8 +19,8 @@ use crate::{
     headers::Headers,
     identity,
     kind::{Kind, Reader},
-    pipeline::{Parts, Pipeline, commit},
-    progress::{Event, Observer, Progress},
+    pipeline::{self, Parts, Pipeline, commit},
+    progress::{self, Event, Observer, Progress},
     rows::Value,
     stage::{EpochStage, Kinds, Logs, Snapshots, Stage, checkpoint, has_jobs, take_jobs},
     writer::{self, MESSAGES_IN_FLIGHT},
@@ -80,15 +76,19 @@ pub async fn run<F: Feed>(
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
     let node = Arc::new(node);
-    let mut shutdown = pin!(shutdown);
+    // A future that has ended must not be asked again; clones of this one may.
+    let shutdown = shutdown.shared();
     let mut pause = PAUSES.0;
     loop {
         let before = progress.borrow().stored;
-        let Err(error) = begin(&node, &observer, &progress, shutdown.as_mut()).await else { return Ok(()) };
+        let Err(error) = begin(&node, &observer, &progress, shutdown.clone()).await else { return Ok(()) };
         // Whose lead another has taken makes snapshots for that one.
         let is_deposed = matches!(error, Error::Database(DatabaseError::Deposed(_)));
         if !is_deposed && !error.passes() {
             return Err(error);
+        }
+        if shutdown.peek().is_some() {
+            return Ok(());
         }
         observer(&Event::Waiting { reason: error.to_string() });
         progress.send_modify(|progress| progress.is_connected = false);
@@ -96,7 +96,7 @@ pub async fn run<F: Feed>(
             pause = PAUSES.0;
         }
         tokio::select! {
-            () = shutdown.as_mut() => return Ok(()),
+            () = shutdown.clone() => return Ok(()),
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSES.1),
         }
     }
@@ -122,11 +122,11 @@ async fn begin<F: Feed>(
     node: &Arc<Node<F>>,
     observer: &Observer,
     progress: &watch::Sender<Progress>,
-    mut shutdown: Pin<&mut impl Future<Output = ()>>,
+    shutdown: impl Future<Output = ()> + Clone,
 ) -> Result<()> {
-    let (sender, messages) = mpsc::channel(MESSAGES_IN_FLIGHT);
-    let (ready, loaded) = oneshot::channel();
-    let (stop, stopped) = std::sync::mpsc::channel();
+    let (writer, messages) = mpsc::channel(MESSAGES_IN_FLIGHT);
+    let (role, roles) = mpsc::channel(1);
+    let (stop, stopped) = watch::channel(());
     let thread = Thread {
         node: Arc::clone(node),
         observer: Arc::clone(observer),
@@ -134,30 +134,70 @@ async fn begin<F: Feed>(
         runtime: Handle::current(),
         messages,
         stopped,
-        ready,
+        role,
     };
     let ended = writer::start(move || thread.run());
     let mut ended = ended.map_err(|error| Error::Endpoint(format!("no thread to be had: {error}")))?;
+    let ends = Ends { writer, observer: Arc::clone(observer), progress: progress.clone() };
     let followed = tokio::select! {
         biased;
-        () = shutdown.as_mut() => Ok(()),
-        loaded = loaded => match loaded {
-            Ok((plan, headers)) => {
-                let (observer, progress) = (Arc::clone(observer), progress.clone());
-                let ends = Ends { writer: sender.clone(), observer, progress };
-                let follower = Follower::new(Arc::clone(&node.feed), node.following, (plan, headers), ends);
-                tokio::select! {
-                    () = shutdown.as_mut() => Ok(()),
-                    followed = follower.run() => followed,
-                }
+        () = shutdown.clone() => Ok(()),
+        followed = follow(node, ends, roles) => followed,
+    };
+    drop(stop);
+    let written = tokio::select! {
+        biased;
+        written = &mut ended => written,
+        () = shutdown => {
+            // What contracts are asked between two transactions can take minutes where no endpoint answers.
+            node.reader.stop();
+            ended.await
+        }
+    };
+    written.expect("the writer says how it ended, unless it panics").and(followed)
+}
+
+/// What there is to do beside the writer, until it ends or an error.
+async fn follow<F: Feed>(node: &Node<F>, ends: Ends, mut roles: mpsc::Receiver<Role>) -> Result<()> {
+    let mut role = roles.recv().await;
+    loop {
+        role = match role {
+            Some(Role::StandsBy) => tokio::select! {
+                next = roles.recv() => next,
+                error = look_on(node, &ends) => return Err(error),
+            },
+            Some(Role::Leads(from)) => {
+                return Follower::new(Arc::clone(&node.feed), node.following, *from, ends).run().await;
             }
             // It says why when it ends.
-            Err(_) => Ok(()),
-        },
-    };
-    drop((sender, stop));
-    let written = (&mut ended).await.expect("the writer says how it ended, unless it panics");
-    written.and(followed)
+            None => return Ok(()),
+        };
+    }
+}
+
+/// Tells where the chain ends while another process follows it. Gives the error that does not pass.
+async fn look_on<F: Feed>(node: &Node<F>, ends: &Ends) -> Error {
+    loop {
+        match node.feed.head().await {
+            Ok(head) => progress::tell(&ends.progress, |progress| {
+                (progress.head, progress.is_connected) = (Some(head.number), true);
+            }),
+            Err(error) if error.passes() => {
+                progress::tell(&ends.progress, |progress| progress.is_connected = false);
+                (ends.observer)(&Event::Waiting { reason: error.to_string() });
+            }
+            Err(error) => return error,
+        }
+        tokio::time::sleep(node.following.poll).await;
+    }
+}
+
+/// What the writer's thread has come to.
+enum Role {
+    /// Another process follows the chain.
+    StandsBy,
+    /// This one does, on from there.
+    Leads(Box<(Plan, Headers)>),
 }
 
 /// What the writer's thread has.
@@ -168,47 +208,48 @@ struct Thread<F> {
     runtime: Handle,
     messages: mpsc::Receiver<Message>,
     /// Ends with the other side's interest.
-    stopped: std::sync::mpsc::Receiver<()>,
-    ready: oneshot::Sender<(Plan, Headers)>,
+    stopped: watch::Receiver<()>,
+    role: mpsc::Sender<Role>,
 }
 
 impl<F: Feed> Thread<F> {
-    fn run(self) -> Result<()> {
+    fn run(mut self) -> Result<()> {
         let mut database = database::open(&self.node.store)?;
         if !self.wait_for_lead(database.as_mut())? {
             return Ok(());
         }
         (self.observer)(&Event::Leading(true));
         // An endpoint of another chain is found out before the store is given a name.
-        self.runtime.block_on(self.node.feed.head())?;
+        let Some(_) = self.unless_stopped(self.node.feed.head())? else { return Ok(()) };
         let loaded = load(&self.node, database, &self.observer, &self.progress)?;
         let Loaded { mut pipeline, plan, headers, first } = loaded;
         self.check_chain(pipeline.database(), first)?;
-        if self.ready.send((plan, headers)).is_err() {
+        if self.role.blocking_send(Role::Leads(Box::new((plan, headers)))).is_err() {
             return Ok(());
         }
         writer::write(pipeline, self.messages)
     }
 
     /// Makes snapshots until this process is the one that follows the chain; says whether it is.
-    fn wait_for_lead(&self, database: &mut dyn Database) -> Result<bool> {
+    fn wait_for_lead(&mut self, database: &mut dyn Database) -> Result<bool> {
         if database.lead()? {
             return Ok(true);
         }
         (self.observer)(&Event::Leading(false));
+        if self.role.blocking_send(Role::StandsBy).is_err() {
+            return Ok(false);
+        }
         let identity = self.node.full_identity();
         let kinds = self.node.open_kinds()?;
         loop {
-            let is_claimed = identity::is_claimed(database, &identity)?;
-            while is_claimed
-                && has_jobs(database)?
-                && commit(database, &self.observer, Snapshots::NAME, |database| take_jobs(database, &kinds))?.n_jobs > 0
-            {
-                if self.stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Disconnected) {
+            if identity::is_claimed(database, &identity)? {
+                if !self.take_jobs(database, &kinds)? {
                     return Ok(false);
                 }
+                pipeline::tell(database, self.node.epochs, &self.progress)?;
             }
-            if self.stopped.recv_timeout(self.node.following.poll) == Err(RecvTimeoutError::Disconnected) {
+            let (poll, stopped) = (self.node.following.poll, self.stopped.changed());
+            if self.runtime.block_on(async { timeout(poll, stopped).await }).is_ok() {
                 return Ok(false);
             }
             if database.lead()? {
@@ -217,14 +258,42 @@ impl<F: Feed> Thread<F> {
         }
     }
 
+    /// Makes the snapshots that are ordered and that nobody else is making; not all of them if it is to end, as it says.
+    fn take_jobs(&self, database: &mut dyn Database, kinds: &Kinds) -> Result<bool> {
+        while has_jobs(database)? {
+            let done = commit(database, &self.observer, Snapshots::NAME, |database| take_jobs(database, kinds))?;
+            if done.n_jobs == 0 {
+                break;
+            }
+            self.progress.send_modify(|progress| progress.snapshots += done.n_snapshots);
+            if self.stopped.has_changed().is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What the chain answers; nothing if the index is to end before.
+    fn unless_stopped<T>(&self, answer: impl Future<Output = Result<T>>) -> Result<Option<T>> {
+        let mut stopped = self.stopped.clone();
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                _ = stopped.changed() => Ok(None),
+                answer = answer => answer.map(Some),
+            }
+        })
+    }
+
     /// Refuses to go on with a chain that is not the store's.
     fn check_chain(&self, database: &mut dyn Database, first: u64) -> Result<()> {
         let number = first.saturating_sub(1);
         let feed = &self.node.feed;
-        let (headers, finalized) = self.runtime.block_on(async {
+        let answer = self.unless_stopped(async {
             let headers = feed.headers(Blocks { first: number, last: number }).await?;
-            Ok::<_, Error>((headers, feed.finalized().await?))
+            Ok((headers, feed.finalized().await?))
         })?;
+        let Some((headers, finalized)) = answer else { return Ok(()) };
         let Some(block) = headers.first() else { return Ok(()) };
         let is_final = number == 0 || finalized.is_some_and(|finalized| finalized.number >= number);
         transaction(database, |database| identity::anchor(database, number, block.hash, is_final))

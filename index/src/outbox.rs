@@ -17,6 +17,9 @@ use crate::{
 /// Epochs of one transaction.
 const N_AT_ONCE: u32 = 64;
 
+/// Changes that are kept for those who come back. An epoch makes two or more: two months of ten blocks of Ethereum.
+const KEPT_CHANGES: i64 = 100_000;
+
 /// Announces final epochs: to those who follow the changes, and to each sink by a message for each snapshot.
 #[derive(Debug)]
 pub struct Outbox {
@@ -90,6 +93,9 @@ impl Stage for Outbox {
         }
         if !rows.is_empty() {
             set_checkpoint(database, Self::NAME, done)?;
+            // The newest stay, since the next change gets its number from them.
+            let sql = "DELETE FROM change WHERE id <= (SELECT max(id) FROM change) - ?1";
+            database.run(sql, &[Value::Integer(KEPT_CHANGES)])?;
         }
         Ok(done)
     }
@@ -111,5 +117,45 @@ impl Stage for Outbox {
             Some(blocks) => lower_checkpoint(database, Self::NAME, blocks.last),
             None => set_checkpoint(database, Self::NAME, None).map(|()| None).map_err(Into::into),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::{
+        database::Sqlite,
+        read::{newest_change, oldest_change},
+    };
+
+    #[test]
+    fn changes_are_kept_up_to_a_number() {
+        let mut database = Sqlite::open(":memory:".as_ref()).unwrap();
+        let epochs = Epochs { genesis: 0, size: 10, offset: 0 };
+        let sql = "WITH RECURSIVE number(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM number WHERE id < ?1) \
+                   INSERT INTO change SELECT id, 'tentative', 0, 9, X'00' FROM number";
+        database.run(sql, &[Value::Integer(KEPT_CHANGES)]).unwrap();
+        let mut outbox = Outbox::new(epochs, Vec::new());
+        let mut check = |n_epochs: u64, oldest: u64, newest: u64| {
+            let first = database.ask("SELECT id FROM epoch", &[]).unwrap().len() as u64;
+            for id in first..n_epochs {
+                let [begin, end] = [0, 9].map(|place| Value::count(id * 10 + place));
+                let hash = Value::Blob(&[7; 32]);
+                let sql = "INSERT INTO epoch VALUES (?1, ?2, ?3, ?4, ?4, 0, 2)";
+                database.run(sql, &[Value::count(id), begin, end, hash]).unwrap();
+            }
+            outbox.execute(&mut database, Blocks { first: 0, last: n_epochs * 10 - 1 }).unwrap();
+            assert_eq!(
+                (oldest_change(&mut database).unwrap(), newest_change(&mut database).unwrap()),
+                (Some(oldest), newest)
+            );
+        };
+        let n = KEPT_CHANGES.cast_unsigned();
+        check(1, 2, n + 1);
+        check(3, 4, n + 3);
+        // Nothing is final that was not so before.
+        check(3, 4, n + 3);
     }
 }

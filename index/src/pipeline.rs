@@ -18,7 +18,7 @@ use crate::{
     fetch::Seen,
     kind::Reader,
     outbox::Outbox,
-    progress::{Event, Observer, Progress},
+    progress::{self, Event, Observer, Progress},
     rows::{Rows, Table, Value},
     stage::{Derived, EpochStage, Kinds, Logs, Snapshots, Stage, checkpoint},
 };
@@ -119,12 +119,7 @@ impl Pipeline {
     /// # Errors
     /// Those of the database.
     pub fn tell(&mut self) -> Result<()> {
-        let database = self.database.as_mut();
-        let mut number = |name| Ok::<_, Error>(checkpoint(database, name)?.map(|done| done.number));
-        let (stored, finalized) = (number(Logs::NAME)?, number(EpochStage::FINALIZED)?);
-        let epochs = number(Snapshots::NAME)?.and_then(|done| self.epoch_cut.of(done)).map_or(0, |id| id + 1);
-        self.progress.send_modify(|progress| *progress = Progress { stored, finalized, epochs, ..*progress });
-        Ok(())
+        tell(self.database.as_mut(), self.epoch_cut, &self.progress)
     }
 
     /// Notes where the chain ends.
@@ -178,11 +173,12 @@ impl Pipeline {
         let blocks = Blocks { last: blocks.last.min(blocks.first + (BLOCKS_AT_ONCE - 1)), ..blocks };
         let (derived, database) = (&mut self.derived, self.database.as_mut());
         let done = derived.prepare(database, self.reader.as_ref(), blocks).and_then(|()| {
-            commit(database, &self.observer, derived.name(), |database| derived.execute(database, blocks)).map(|_| ())
+            commit(database, &self.observer, derived.name(), |database| derived.execute(database, blocks))
         });
         match done {
-            Ok(()) => {
+            Ok(done) => {
                 self.again_at = None;
+                self.progress.send_modify(|progress| progress.derived = done.map(|done| done.number));
                 Ok(true)
             }
             // The chain may go another way meanwhile; then this is never answered, and not asked for again.
@@ -221,14 +217,14 @@ impl Pipeline {
         }
         let (snapshots, database) = (&mut self.snapshots, self.database.as_mut());
         let blocks = Blocks { first: self.first.min(last), last };
-        let before = (snapshots.n_jobs(), checkpoint(database, Snapshots::NAME)?);
+        let (before, n_before) = ((snapshots.n_jobs(), checkpoint(database, Snapshots::NAME)?), snapshots.n_made());
         let done = commit(database, &self.observer, snapshots.name(), |database| snapshots.execute(database, blocks))?;
         let after = (snapshots.n_jobs(), done);
-        let n_snapshots = snapshots.n_made();
+        let n_snapshots = snapshots.n_made() - n_before;
         let n_epochs = done.and_then(|done| self.epoch_cut.of(done.number)).map_or(0, |id| id + 1);
         self.progress.send_modify(|progress| {
             progress.epochs = n_epochs;
-            progress.snapshots = n_snapshots;
+            progress.snapshots += n_snapshots;
         });
         // Another process may have the jobs that are left.
         Ok(before != after)
@@ -290,14 +286,24 @@ impl Pipeline {
         self.promoted = None;
         let Some(from) = from.filter(|from| *from > to) else { return Ok(()) };
         observer(&Event::Unwound { from, to });
-        let stored = checkpoint(database.as_mut(), Logs::NAME)?.map(|done| done.number);
+        let mut number = |name| Ok::<_, Error>(checkpoint(database.as_mut(), name)?.map(|done| done.number));
+        let (stored, derived) = (number(Logs::NAME)?, number(Derived::NAME)?);
         self.progress.send_modify(|progress| {
-            progress.stored = stored;
+            (progress.stored, progress.derived) = (stored, derived);
             progress.reorgs += 1;
             progress.deepest_reorg = progress.deepest_reorg.max(from - to);
         });
         Ok(())
     }
+}
+
+/// Tells how far a store is whose blocks are cut so, if that is anything else than before.
+pub(crate) fn tell(database: &mut dyn Database, epochs: Epochs, progress: &watch::Sender<Progress>) -> Result<()> {
+    let mut number = |name| Ok::<_, Error>(checkpoint(database, name)?.map(|done| done.number));
+    let (stored, derived, finalized) = (number(Logs::NAME)?, number(Derived::NAME)?, number(EpochStage::FINALIZED)?);
+    let epochs = number(Snapshots::NAME)?.and_then(|done| epochs.of(done)).map_or(0, |id| id + 1);
+    progress::tell(progress, |progress| *progress = Progress { stored, derived, finalized, epochs, ..*progress });
+    Ok(())
 }
 
 /// Runs `work` in a transaction, and tells before and after it ends.

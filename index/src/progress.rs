@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 /// How far the index is. All counts are since the process began, unless it says otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -9,6 +11,8 @@ pub struct Progress {
     pub head: Option<u64>,
     /// The last block whose events are stored.
     pub stored: Option<u64>,
+    /// The last block whose rows are complete: what was derived from its events is there too.
+    pub derived: Option<u64>,
     /// The last stored block that is final.
     pub finalized: Option<u64>,
     /// How many epochs have all their snapshots, of all there are since the genesis.
@@ -33,8 +37,17 @@ impl Progress {
     /// Blocks of the chain that are not stored; nothing while the head is not known.
     #[must_use]
     pub fn lag_blocks(&self) -> Option<u64> {
-        let missing = |head: u64| self.stored.map_or(head.saturating_add(1), |stored| head.saturating_sub(stored));
-        self.head.map(missing)
+        self.missing_after(self.stored)
+    }
+
+    /// Blocks of the chain whose rows are not complete, which no answer knows of; nothing while the head is not known.
+    #[must_use]
+    pub fn lag_of_answers(&self) -> Option<u64> {
+        self.missing_after(self.derived)
+    }
+
+    fn missing_after(&self, last: Option<u64>) -> Option<u64> {
+        self.head.map(|head| last.map_or(head.saturating_add(1), |last| head.saturating_sub(last)))
     }
 }
 
@@ -66,6 +79,15 @@ pub enum Event {
     },
     /// This process follows the chain, or leaves that to another and takes snapshots only.
     Leading(bool),
+}
+
+/// Tells those who watch, if it is anything else than before.
+pub(crate) fn tell(progress: &watch::Sender<Progress>, change: impl FnOnce(&mut Progress)) {
+    progress.send_if_modified(|progress| {
+        let before = *progress;
+        change(progress);
+        *progress != before
+    });
 }
 
 /// Whoever wants to know. Called from several threads, in the middle of work: should be quick.

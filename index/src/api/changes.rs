@@ -91,7 +91,7 @@ fn start(database: &mut dyn crate::database::Database, known: Option<u64>) -> Re
     }
 }
 
-/// Sends changes after `after`, until the reader goes or stalls, or the store cannot be read.
+/// Sends changes after `after`, until the reader goes or stalls, the store cannot be read, or no longer keeps the next one.
 async fn send_all(api: &Api, mut after: u64, sender: &Sender<Event>) {
     let mut progress = api.shared.progress.clone();
     loop {
@@ -100,6 +100,9 @@ async fn send_all(api: &Api, mut after: u64, sender: &Sender<Event>) {
         let found = api.read(move |database, _| Ok(read::changes(database, after, N_AT_ONCE)?)).await;
         // The end of the stream makes the reader come back, and tells it why if it still cannot be read.
         let Ok(changes) = found else { return };
+        if after != 0 && changes.first().is_some_and(|next| next.id != after + 1) {
+            return;
+        }
         for change in &changes {
             if !matches!(timeout(MAX_STALL, sender.send(event(change))).await, Ok(Ok(()))) {
                 return;

@@ -38,7 +38,7 @@ pub(super) struct Health {
 pub(super) struct Ready {
     /// The newest block of the chain.
     head: u64,
-    /// Blocks that are not stored.
+    /// Blocks whose rows are not complete.
     lag_blocks: u64,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Ready {
 pub(super) struct Status {
     /// The chain's id.
     chain_id: u64,
-    /// The newest block of the chain, if an index fills the store in this process.
+    /// The newest block of the chain, if an index runs in this process.
     head: Option<u64>,
     /// Blocks of the chain that are not stored.
     lag_blocks: Option<u64>,
@@ -81,7 +81,7 @@ pub(super) fn health(_: &Shared) -> Result<Response, Failure> {
 pub(super) fn ready(api: &Shared) -> Result<Response, Failure> {
     let progress = *api.progress.borrow();
     let not_ready = |message: String| Err(Failure::new(Code::NotReady, message));
-    match (progress.head, progress.lag_blocks()) {
+    match (progress.head, progress.lag_of_answers()) {
         (Some(head), Some(lag_blocks)) if progress.is_connected && lag_blocks <= MAX_LAG => {
             Ok(Json(Ready { head, lag_blocks }).into_response())
         }

@@ -2,8 +2,6 @@
 
 use std::future::Future;
 
-use alloy::primitives::B256;
-
 use crate::{
     Result,
     block::{Block, Blocks},
@@ -16,14 +14,11 @@ pub trait Feed: Send + Sync + 'static {
     /// The block at its end.
     fn head(&self) -> impl Future<Output = Result<Block>> + Send;
 
-    /// The last block that cannot change any more; nothing if the chain does not tell.
+    /// The last block that cannot change any more; nothing if the chain has never told one.
     fn finalized(&self) -> impl Future<Output = Result<Option<Block>>> + Send;
 
     /// The headers of `blocks`, in order, as far as the chain has them.
     fn headers(&self, blocks: Blocks) -> impl Future<Output = Result<Vec<Block>>> + Send;
-
-    /// Whether it knows a block of this hash.
-    fn knows(&self, hash: B256) -> impl Future<Output = Result<bool>> + Send;
 
     /// Linked headers of all of `blocks`, and the logs that belong to them, in order.
     fn checked(&self, blocks: Blocks, filter: &Filter) -> impl Future<Output = Result<(Vec<Block>, Logs)>> + Send;
@@ -43,10 +38,6 @@ impl Feed for Chain {
 
     async fn headers(&self, blocks: Blocks) -> Result<Vec<Block>> {
         Ok(self.headers(blocks).await?.into_iter().map_while(|header| Some(header?.block)).collect())
-    }
-
-    async fn knows(&self, hash: B256) -> Result<bool> {
-        Ok(self.header_by_hash(hash).await?.is_some())
     }
 
     async fn checked(&self, blocks: Blocks, filter: &Filter) -> Result<(Vec<Block>, Logs)> {

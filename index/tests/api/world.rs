@@ -84,7 +84,8 @@ impl World {
     }
 
     pub async fn with(store: Store, sources: Vec<Source>) -> Self {
-        let told = Progress { head: Some(65), stored: Some(64), is_connected: true, ..Progress::default() };
+        let told =
+            Progress { head: Some(65), stored: Some(64), derived: Some(64), is_connected: true, ..Progress::default() };
         let (progress, watched) = watch::channel(told);
         let serve = async |store: &str| {
             let api = Api::new(store.to_owned(), CHAIN, sources.clone(), watched.clone(), Arc::new(Metrics::default()));

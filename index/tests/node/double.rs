@@ -93,10 +93,6 @@ impl Feed for Double {
         self.answer(|world| Ok(world.chain.range(blocks).0))
     }
 
-    async fn knows(&self, hash: B256) -> Result<bool> {
-        self.answer(|world| Ok(world.chain.blocks.iter().any(|block| block.hash == hash)))
-    }
-
     async fn checked(&self, blocks: Blocks, _: &Filter) -> Result<(Vec<Block>, Logs)> {
         self.answer(|world| {
             let (headers, logs) = world.chain.range(blocks);
