@@ -14,15 +14,16 @@ use crate::{
     Error, Result,
     content::{self, ContentError},
     dag::{self, DagBlock, stored_cid},
-    database::{Database, DatabaseError},
+    database::{Database, DatabaseError, reading},
     rows::Value,
     snapshot::Project,
 };
 
 pub use import::{Imported, import};
 
-/// Bytes of a block.
-pub const MAX_BLOCK: usize = 2 << 20;
+/// Bytes of a block. What happens in an epoch has no bound that a node could set, and a file without it would not be
+/// whole, so that this is far above the 2 MiB of `ipfs dag import`, which takes larger blocks if it is told to.
+pub const MAX_BLOCK: usize = 64 << 20;
 
 /// Bytes of a header: some 25,000 roots.
 const MAX_HEADER: usize = 1 << 20;
@@ -110,11 +111,16 @@ struct Header {
 }
 
 /// Writes the chain of `project`, or of all, with its snapshots, to `out`. Blocks come from the lowest height up, a
-/// snapshot after the blocks of its epoch. No more than an epoch's addresses are held in memory.
+/// snapshot after the blocks of its epoch, its pages after it. No more than an epoch's addresses are held in memory.
 ///
 /// # Errors
-/// If there is no such chain, if `out` cannot be written, or if the store lacks what a block refers to.
+/// If there is no such chain, if `out` cannot be written, if the store lacks what a block refers to, or if something is
+/// larger than [`MAX_BLOCK`].
 pub fn export(database: &mut dyn Database, project: Option<&str>, out: &mut dyn Write) -> Result<Exported, CarError> {
+    reading(database, |database| write(database, project, out))
+}
+
+fn write(database: &mut dyn Database, project: Option<&str>, out: &mut dyn Write) -> Result<Exported, CarError> {
     let projects = project.map_or_else(|| dag::projects(database), |project| Ok(vec![project.to_owned()]))?;
     let mut newest = BTreeMap::new();
     for project in projects {
@@ -186,10 +192,22 @@ impl Writer<'_> {
             let rows = database.ask(sql, &[Value::Text(&project), Value::count(height)])?;
             let from = || format!("the block of {project} at height {height}");
             let row = rows.first().ok_or_else(|| CarError::Missing { cid: cid.to_string(), from: from() })?;
-            self.block(&cid, row.blob(0)?)?;
+            let bytes = row.blob(0)?;
+            self.block(&cid, bytes)?;
             self.exported.n_snapshots += 1;
+            let links = content::links(bytes).map_err(|error| block_error(&cid, error))?;
+            for link in links.into_iter().filter(|link| seen.insert(*link)) {
+                self.page(database, &link, || format!("the snapshot of {project} at height {height}"))?;
+            }
         }
         Ok(())
+    }
+
+    fn page(&mut self, database: &mut dyn Database, cid: &Cid, from: impl FnOnce() -> String) -> Result<(), CarError> {
+        let text = cid.to_string();
+        let rows = database.ask("SELECT content FROM page WHERE cid = ?1", &[Value::Text(&text)])?;
+        let row = rows.first().ok_or_else(|| CarError::Missing { cid: text, from: from() })?;
+        self.block(cid, row.blob(0)?)
     }
 
     fn blocks(&self, database: &mut dyn Database, height: u64, after: &str) -> Result<crate::rows::Rows> {

@@ -182,6 +182,7 @@ impl Chain {
         loop {
             let part = self.ranges().first_of(rest);
             let question = Question::new("eth_getLogs", [filter.of_blocks(part)]);
+            let question = if part.first == part.last { question.indivisible() } else { question };
             let reply = match self.rpc.ask::<Logs>(question).await {
                 Ok(reply) => reply,
                 Err(error) => {
@@ -271,7 +272,8 @@ impl Chain {
 
     /// Asks for the logs of blocks that seem to have some, by hash and not of the endpoint that gave none, if possible.
     async fn withheld(&self, headers: &[&Header], filter: &Filter, endpoint: usize) -> Result<Option<Violation>> {
-        let question = |header: &&Header| Question::new("eth_getLogs", [filter.of_block(header.block.hash)]);
+        let question =
+            |header: &&Header| Question::new("eth_getLogs", [filter.of_block(header.block.hash)]).indivisible();
         let questions: Vec<Question> = headers.iter().map(question).collect();
         let replies = self.rpc.ask_all::<Logs>(&questions, Some(endpoint)).await?;
         for (header, reply) in headers.iter().zip(replies) {

@@ -1,7 +1,12 @@
 //! Content addresses: canonical DAG-CBOR, and CIDv1 by sha2-256. A value has one form, and bytes in any other are refused.
 
+use std::fmt;
+
 use cid::{Cid, multihash::Multihash};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 use sha2::{Digest, Sha256};
 
 /// Multicodec of DAG-CBOR.
@@ -89,6 +94,21 @@ pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, Conten
     }
 }
 
+/// Checks that `bytes` are canonical DAG-CBOR of any value, and gives the links in it, in order. The value itself is not
+/// built: in memory it can be a hundred times as long as its bytes.
+///
+/// # Errors
+/// If they are of another form.
+pub fn links(bytes: &[u8]) -> Result<Vec<Cid>, ContentError> {
+    let mut links = Vec::new();
+    let mut deserializer = serde_ipld_dagcbor::de::Deserializer::from_slice(bytes);
+    Look(&mut links)
+        .deserialize(&mut deserializer)
+        .and_then(|()| deserializer.end())
+        .map_err(|error| ContentError::Form { n_bytes: bytes.len(), reason: error.to_string() })?;
+    Ok(links)
+}
+
 /// The CID that `text` is the one form of.
 ///
 /// # Errors
@@ -119,4 +139,76 @@ fn is_ours(cid: &Cid) -> bool {
     cid.version() == cid::Version::V1
         && [DAG_CBOR, RAW].contains(&cid.codec())
         && (hash.code(), hash.size()) == (SHA2_256, 32)
+}
+
+/// Passes over a value, and keeps its links. The decoder itself refuses what is not canonical, but for bytes behind a
+/// link.
+struct Look<'a>(&'a mut Vec<Cid>);
+
+impl<'de> DeserializeSeed<'de> for Look<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Look<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i128<E>(self, _: i128) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bytes<E>(self, _: &[u8]) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_none<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element_seed(Look(&mut *self.0))?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        while entries.next_key::<IgnoredAny>()?.is_some() {
+            entries.next_value_seed(Look(&mut *self.0))?;
+        }
+        Ok(())
+    }
+
+    /// A link, which is the only thing that the decoder gives in this way.
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let bytes = <&[u8]>::deserialize(deserializer)?;
+        let link = Cid::try_from(bytes).ok().filter(|link| link.to_bytes() == bytes);
+        self.0.push(link.ok_or_else(|| de::Error::custom("a link that is no CID"))?);
+        Ok(())
+    }
 }

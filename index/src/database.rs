@@ -12,8 +12,11 @@ pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 
 /// In order; a database of version n has had the first n of them.
-const MIGRATIONS: &[&str] =
-    &[include_str!("database/migrations/0001_index.sql"), include_str!("database/migrations/0002_consensus.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("database/migrations/0001_index.sql"),
+    include_str!("database/migrations/0002_consensus.sql"),
+    include_str!("database/migrations/0003_page.sql"),
+];
 
 /// Why a database does not answer.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +146,23 @@ pub fn transaction<T, E: From<DatabaseError>>(
             Err(error)
         }
     }
+}
+
+/// Does `work`, which only reads, on the store as it is at one moment.
+///
+/// # Errors
+/// Those of `work` and of the database.
+pub(crate) fn reading<T, E: From<DatabaseError>>(
+    database: &mut dyn Database,
+    work: impl FnOnce(&mut dyn Database) -> Result<T, E>,
+) -> Result<T, E> {
+    database.begin_to_read()?;
+    let done = work(database);
+    let ended = database.roll_back();
+    // The first error tells more.
+    let done = done?;
+    ended?;
+    Ok(done)
 }
 
 /// Names in the database that no table of a source can have: those of the migrations, and of what keeps their version.

@@ -7,13 +7,13 @@ use std::{
     path::Path,
 };
 
-use alloy::primitives::{B256, U256};
+use alloy::primitives::U256;
 
 use crate::{
     Error, Result,
     abi::{EventTable, Meaning},
     block::Blocks,
-    database::Database,
+    database::{Database, reading},
     rows::{Rows, Value},
 };
 
@@ -28,7 +28,8 @@ const N_PAGE: usize = 10_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Text, with a line of names first. Amounts are decimal, hashes hexadecimal, times in ISO 8601, truth values `true`
-    /// and `false`.
+    /// and `false`. A text of a contract's choice that a spreadsheet would take for a formula has an apostrophe before it,
+    /// and so has one that begins with an apostrophe, so that to leave out the first gives the text.
     Csv,
     /// Columns, with types: amounts are decimal text, because no other type holds 256 bits.
     Parquet,
@@ -50,11 +51,11 @@ struct Column {
     meaning: Meaning,
 }
 
-/// Writes the rows of an event in `blocks`, each with the time of its block, in the order of the chain. Gives their
-/// number.
+/// Writes the rows of an event in `blocks`, each with the time of its block, in the order of the chain, as they are at one
+/// moment. Gives their number.
 ///
 /// # Errors
-/// If the file cannot be written, or the chain goes another way in the meantime; then there is no file.
+/// If the file cannot be written; then there is none. Those of the database.
 pub fn events(
     database: &mut dyn Database,
     event: &EventTable,
@@ -195,7 +196,7 @@ fn write(
 ) -> Result<u64> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let part = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
-    let written = write_part(database, &part, format, columns, fill)
+    let written = reading(database, |database| write_part(database, &part, format, columns, fill))
         .and_then(|n_rows| fs::rename(&part, path).map(|()| n_rows).map_err(|error| refused(path, &error)));
     if written.is_err() {
         fs::remove_file(&part).ok();
@@ -217,25 +218,10 @@ fn write_part(
         Format::Parquet => Box::new(parquet::Parquet::new(BufWriter::new(file), columns)?),
     };
     let mut sink = Sink { form, n_rows: 0 };
-    let before = head(database)?;
     fill(database, &mut sink)?;
-    if let Some((number, hash)) = before {
-        let answer = database.ask("SELECT hash FROM block WHERE number = ?1", &[Value::Integer(number)])?;
-        if answer.first().map(|row| row.hash(0)).transpose()? != Some(hash) {
-            return Err(Error::Endpoint(format!(
-                "the chain went another way below block {number} during the export; export again, or less recent blocks"
-            )));
-        }
-    }
     sink.form.finish()?;
     keep.sync_all().map_err(|error| refused(part, &error))?;
     Ok(sink.n_rows)
-}
-
-/// The highest block that is stored. As long as it is, so is everything below it.
-fn head(database: &mut dyn Database) -> Result<Option<(i64, B256)>> {
-    let answer = database.ask("SELECT number, hash FROM block ORDER BY number DESC LIMIT 1", &[])?;
-    answer.first().map(|row| Ok((row.integer(0)?, row.hash(1)?))).transpose()
 }
 
 /// Where rows go.

@@ -1,11 +1,39 @@
 //! Of what a store is: chain, genesis, size of epochs, sources. Rows of another index mixed in could not be told apart.
 
+use std::collections::BTreeSet;
+
 use alloy::primitives::B256;
 
 use crate::{Error, Result, database::Database, rows::Value};
 
 /// The name of the row that holds the hash of the block before the first that is stored, or of block 0.
 const ANCHOR: &str = "anchor";
+
+/// What the name of a row that describes a source begins with; the source's name follows.
+pub(crate) const SOURCE: &str = "source ";
+
+/// The sources that the node of a store has. CAR files can bring projects of others into it.
+#[derive(Debug)]
+pub(crate) struct Sources(BTreeSet<String>);
+
+impl Sources {
+    /// Those of the store. If it names none, as an archive does, all that is in it is taken to be of its own.
+    pub(crate) fn of(database: &mut dyn Database) -> Result<Self> {
+        let rows = database.ask("SELECT name FROM identity ORDER BY name", &[])?;
+        let names = rows.iter().map(|row| Ok(row.text(0)?.strip_prefix(SOURCE).map(ToOwned::to_owned)));
+        Ok(Self(names.filter_map(Result::transpose).collect::<Result<_>>()?))
+    }
+
+    /// Whether the node makes the snapshots of this project.
+    pub(crate) fn have(&self, project: &str) -> bool {
+        self.0.is_empty() || self.0.iter().any(|source| is_of(project, source))
+    }
+}
+
+/// Whether the project is one of the source.
+pub(crate) fn is_of(project: &str, source: &str) -> bool {
+    project.strip_prefix(source).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
 
 /// Checks that the store is of `wanted`, which are names and what they stand for; if it is empty, it is from here on.
 ///

@@ -1,6 +1,7 @@
 //! Kinds of sources: what they watch, what they derive from it block by block, and what they say of an epoch.
 
 use alloy::primitives::{Address, B256, Bytes};
+use cid::Cid;
 
 use crate::{Result, block::Blocks, database::Database, epoch::Epoch, event::Watch, rows::Table, snapshot::Snapshot};
 
@@ -31,6 +32,9 @@ pub trait Reader: Send + Sync {
     /// and does not wait for endpoints.
     fn stop(&self) {}
 }
+
+/// Is given a block that snapshots have a link to, and its address.
+pub type Keep<'a> = dyn FnMut(&mut dyn Database, &Cid, &[u8]) -> Result<()> + 'a;
 
 /// A kind of source. Whatever it keeps in memory it can make again from the database.
 pub trait Kind: Send {
@@ -67,4 +71,14 @@ pub trait Kind: Send {
     /// the epoch, and of nothing else: neither of later blocks nor of what was asked before. What tokens say of themselves
     /// counts as derived; see [`prepare`](Self::prepare) for when it was said.
     fn snapshots(&mut self, database: &mut dyn Database, epoch: &Epoch) -> Result<Vec<Snapshot>>;
+
+    /// Gives `keep` the blocks that the snapshots of `epoch` have links to, which are pages of what is too long for one:
+    /// canonical DAG-CBOR without links. A function of the same as the snapshots.
+    ///
+    /// # Errors
+    /// Those of the database and of `keep`.
+    fn pages(&self, database: &mut dyn Database, epoch: &Epoch, keep: &mut Keep<'_>) -> Result<()> {
+        let _ = (database, epoch, keep);
+        Ok(())
+    }
 }

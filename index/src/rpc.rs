@@ -39,7 +39,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 pub struct Bounds {
     /// Time from the request to the last byte of its answer.
     pub timeout: Duration,
-    /// Bytes of an answer.
+    /// Bytes of an answer. That to a question of which less cannot be asked, such as the logs of one block, may have 16
+    /// times as many.
     pub body: usize,
     /// The longest pause after failures; it grows up to this with each failure in a row.
     pub pause: Duration,

@@ -13,6 +13,7 @@ mod dag;
 mod derived;
 mod epochs;
 mod logs;
+mod pages;
 mod snapshots;
 
 pub use dag::Dag;

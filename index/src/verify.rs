@@ -3,6 +3,7 @@
 //! A store that another process follows the chain with can be checked too: what a reorg replaced in the meantime is left
 //! out, and so is what has not been made yet.
 
+mod pages;
 mod snapshots;
 
 use std::{borrow::Cow, collections::BTreeMap};
@@ -10,13 +11,16 @@ use std::{borrow::Cow, collections::BTreeMap};
 use alloy::primitives::U256;
 use cid::Cid;
 
+use snapshots::Again;
+
 use crate::{
-    Result,
+    Error, Result,
     block::Blocks,
     content::{self, DAG_CBOR},
     dag::{DagBlock, EPOCH_COLUMNS, Links, Origin, stored_epoch},
-    database::Database,
+    database::{Database, reading},
     epoch::Epoch,
+    identity::Sources,
     kind::Kind,
     rows::{Row, Value},
     snapshot::Project,
@@ -103,8 +107,9 @@ pub fn verify(
     let newest = database.ask("SELECT max(id) FROM epoch WHERE state > 0", &[])?;
     let newest = newest.first().filter(|row| !row.is_null(0)).map_or(Ok(0), |row| row.count(0))?;
     let progress = Progress { last_epoch: newest, ..Progress::default() };
-    let (held, tips) = (Vec::new(), BTreeMap::new());
-    let mut walk = Walk { origin, is_archive, chained, means, progress, held, tips, before: None };
+    let sources = Sources::of(database)?;
+    let (held, tips, linked) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+    let mut walk = Walk { origin, is_archive, sources, chained, means, progress, held, tips, linked, before: None };
     let mut next = 0;
     loop {
         let sql = format!(
@@ -115,8 +120,12 @@ pub fn verify(
         for row in rows.iter() {
             let epoch = stored_epoch(&row)?;
             next = epoch.id + 1;
-            walk.epoch(database, &epoch, row.integer(6)? == 2)?;
-            walk.finish(database, &epoch, tell)?;
+            let is_final = row.integer(6)? == 2;
+            reading(database, |database| {
+                walk.epoch(database, &epoch, is_final)?;
+                walk.finish(database, &epoch, tell)?;
+                Ok::<_, Error>(())
+            })?;
         }
         if rows.is_empty() {
             break;
@@ -131,6 +140,7 @@ pub fn verify(
 struct Walk<'a, 'b> {
     origin: &'a Origin,
     is_archive: bool,
+    sources: Sources,
     /// The last block that the chain of snapshots goes up to.
     chained: Option<u64>,
     means: &'a mut Means<'b>,
@@ -139,6 +149,8 @@ struct Walk<'a, 'b> {
     held: Vec<Difference>,
     /// The newest block of each project.
     tips: BTreeMap<Project, Cid>,
+    /// What the snapshots of this epoch have links to, and of which project the first of them is.
+    linked: BTreeMap<String, Project>,
     /// The epoch before.
     before: Option<Epoch>,
 }
@@ -146,7 +158,8 @@ struct Walk<'a, 'b> {
 impl Walk<'_, '_> {
     fn epoch(&mut self, database: &mut dyn Database, epoch: &Epoch, is_final: bool) -> Result<()> {
         self.ranges(database, epoch)?;
-        let mut again = self.recomputed(database, epoch)?;
+        // An archive has no events to make anything of.
+        let mut again = if self.is_archive { Again::default() } else { self.recomputed(database, epoch)? };
         let mut addresses = BTreeMap::new();
         let mut after = String::new();
         loop {
@@ -168,6 +181,7 @@ impl Walk<'_, '_> {
         for snapshot in again.snapshots.into_values() {
             self.differ(Some(&snapshot.project), epoch, "snapshot", snapshot.cid, "none");
         }
+        self.pages(database, epoch)?;
         let is_chained = self.chained.is_some_and(|chained| epoch.blocks.last <= chained);
         self.blocks(database, epoch, &mut addresses, is_final && is_chained)
     }
@@ -237,6 +251,8 @@ impl Walk<'_, '_> {
                 self.tips.insert(project, tip);
             }
         }
+        // Where a chain that comes from files ends is for whoever made them to say.
+        tips.retain(|project, _| !self.is_archive && self.sources.have(project));
         for project in tips.into_keys() {
             addresses.remove(&project);
             self.differ(Some(&project), epoch, "block of the chain", "one after the block below", "none");
@@ -291,6 +307,7 @@ impl Walk<'_, '_> {
                 self.held.push(Difference { project, epoch, what, expected, found });
             }
         }
+        self.stray_pages(database)?;
         let Some(chained) = self.chained.filter(|_| !self.is_archive) else { return Ok(()) };
         let sql = format!(
             "SELECT d.project, d.height FROM dag d JOIN epoch e ON e.id = d.height WHERE e.last > ?1 AND NOT EXISTS \

@@ -221,7 +221,7 @@ fn index_shows_snapshots() {
 fn index_verifies_exports_and_unwinds() {
     let mut net = indexed();
     net.anyone("index verify --config $CONFIG");
-    net.anyone("index verify --config $CONFIG --recompute --json");
+    net.anyone("index verify --config $CONFIG --quick --json");
     net.anyone("index export rows --config $CONFIG --table streams_log_create --to $HOME/created.csv");
     net.anyone("index export rows --config $CONFIG --table streams_log_redeem --to $HOME/ended.parquet --json");
     net.anyone("index export rows --config $CONFIG --table nothing --to $HOME/nothing.csv");
@@ -241,7 +241,7 @@ fn index_verifies_exports_and_unwinds() {
     net.anyone("index unwind --to 940 --config $CONFIG --yes");
     net.anyone("index status --config $CONFIG");
     net.anyone("index run --once --quiet --config $CONFIG");
-    net.anyone("index verify --config $CONFIG --recompute");
+    net.anyone("index verify --config $CONFIG");
     net.anyone("index consensus status --config $CONFIG");
     net.anyone("index consensus status --config $CONFIG --json");
     for file in ["created.csv", "snapshots.csv", "sums.csv"] {
@@ -392,7 +392,7 @@ fn index_follows_reorgs_and_ends_in_order() {
         [&serde_json::json!("1016"), &serde_json::json!("1"), &serde_json::json!("3")],
         "{told}"
     );
-    let verified = net.json(None, "index verify --recompute --config $CONFIG");
+    let verified = net.json(None, "index verify --config $CONFIG");
     assert_eq!(verified["n_differences"], "0");
     // The end of stream 4 was in a block that is gone.
     let streams = net.json(None, "index streams --state all --config $CONFIG");

@@ -96,6 +96,7 @@ const KEPT: &[&str] = &[
     "overlaps",
     "placing",
     "primary",
+    "raise",
     "references",
     "returning",
     "right",
@@ -105,6 +106,7 @@ const KEPT: &[&str] = &[
     "similar",
     "some",
     "symmetric",
+    "system_user",
     "table",
     "tableoid",
     "tablesample",
@@ -194,6 +196,7 @@ mod tests {
         check("from", "from_");
         check("To", "to_");
         check("user", "user_");
+        check("systemUser", "system_user_");
         check("1st", "_1st");
         check("a; DROP TABLE block --", "a_drop_table_block");
         check("naïve\"", "na_ve");

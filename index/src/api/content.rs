@@ -14,7 +14,11 @@ use cid::{Cid, multibase::Base};
 use ipld_core::ipld::Ipld;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::{Reading, answer::mark, failure::Failure};
+use super::{
+    Reading,
+    answer::mark,
+    failure::{Code, Failure},
+};
 use crate::{Error, content, epoch::EpochState, read};
 
 /// The type of DAG-JSON.
@@ -22,6 +26,9 @@ pub(super) const DAG_JSON: &str = "application/vnd.ipld.dag-json";
 
 /// The type of bytes as they are addressed.
 const RAW: &str = "application/vnd.ipld.raw";
+
+/// Bytes of what is shown as DAG-JSON. In memory it is a hundred times as many, if it is made for that.
+const MAX_SHOWN: usize = 4 << 20;
 
 pub(super) fn content(reading: &mut Reading<'_>) -> Result<Response, Failure> {
     let asked = reading.asked;
@@ -44,6 +51,10 @@ pub(super) fn content(reading: &mut Reading<'_>) -> Result<Response, Failure> {
     let is_known = asked.headers.get_all(IF_NONE_MATCH).iter().any(|tags| {
         tags.to_str().is_ok_and(|tags| tags.split(',').any(|tag| matches!(tag.trim(), "*") || weak(tag) == etag))
     });
+    if !is_raw && found.bytes.len() > MAX_SHOWN {
+        let text = format!("{cid} has {} bytes, more than the {MAX_SHOWN} of a text", found.bytes.len());
+        return Err(Failure::new(Code::BadParameter, format!("{text}; pass format=raw")));
+    }
     let headers = [(ETAG, etag.as_str()), (CACHE_CONTROL, cache), (VARY, "accept")];
     let mut response = if is_known {
         (StatusCode::NOT_MODIFIED, headers).into_response()

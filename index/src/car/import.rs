@@ -5,15 +5,15 @@ use std::{collections::BTreeSet, io::Read};
 
 use alloy::primitives::B256;
 use cid::Cid;
-use ipld_core::ipld::Ipld;
 
 use super::{CarError, Sections, block_error};
 use crate::{
     block::Blocks,
-    content,
+    content::{self, DAG_CBOR},
     dag::{DagBlock, EPOCH_COLUMNS, Origin, stored_epoch},
     database::{Database, transaction},
     epoch::Epoch,
+    identity::is_of,
     rows::Value,
     snapshot::{EpochHead, Project},
     stage::{Dag, checkpoint},
@@ -107,12 +107,13 @@ impl Import<'_> {
             if below.next.is_none() && !self.projects.insert(block.project.clone()) {
                 return Err(fault(format!("it is a second root of {}", block.project)));
             }
-            let epoch = self.epoch(&at, &block)?;
+            let (epoch, links) = self.epoch(&at, &block)?;
             if let Some((_, _, Some(hash))) = below.next.as_ref().filter(|next| next.2 != Some(epoch.end_hash)) {
                 let found = epoch.end_hash;
                 return Err(fault(format!("its last block is {found}, but the epoch above follows {hash}")));
             }
             self.write(&at, &block, &epoch)?;
+            links.iter().try_for_each(|link| self.page(link, &block))?;
             below.skip = below.skip.filter(|(height, _)| *height < block.height);
             match (block.skip, DagBlock::skipped(block.height)) {
                 (Some(cid), Some(height)) => below.skip = Some((height, cid)),
@@ -162,8 +163,8 @@ impl Import<'_> {
         content::decode(&bytes).map(Some).map_err(|error| block_error(at, error))
     }
 
-    /// The epoch that a block is of, by what its snapshot says of it.
-    fn epoch(&mut self, at: &Cid, block: &DagBlock) -> Result<Epoch, CarError> {
+    /// The epoch that a block is of, by what its snapshot says of it, and the snapshot's pages.
+    fn epoch(&mut self, at: &Cid, block: &DagBlock) -> Result<(Epoch, BTreeSet<Cid>), CarError> {
         let blocks = Blocks { first: block.epoch.begin, last: block.epoch.end };
         let end_hash = B256::from(block.end_hash.0);
         let Some(data) = &block.data else {
@@ -174,7 +175,8 @@ impl Import<'_> {
                     .stored_hash(block.height.saturating_sub(1))?
                     .ok_or_else(|| CarError::Missing { cid: prev.to_string(), from: format!("block {at}") })?,
             };
-            return Ok(Epoch { id: block.height, blocks, begin_parent_hash, end_hash, end_timestamp: 0 });
+            let epoch = Epoch { id: block.height, blocks, begin_parent_hash, end_hash, end_timestamp: 0 };
+            return Ok((epoch, BTreeSet::new()));
         };
         let bytes = match self.staged(data)? {
             Some(bytes) => bytes,
@@ -182,18 +184,17 @@ impl Import<'_> {
                 .stored_snapshot(block, data)?
                 .ok_or_else(|| CarError::Missing { cid: data.to_string(), from: format!("block {at}") })?,
         };
-        content::decode::<Ipld>(&bytes).map_err(|error| block_error(data, error))?;
+        let links = content::links(&bytes).map_err(|error| block_error(data, error))?;
         let head: EpochHead = serde_ipld_dagcbor::from_slice(&bytes)
             .map_err(|error| CarError::Block { cid: data.to_string(), reason: format!("no snapshot: {error}") })?;
         let (begin_parent_hash, end_timestamp) = (B256::from(head.begin_parent_hash.0), head.end_timestamp);
         let epoch = Epoch { id: block.height, blocks, begin_parent_hash, end_hash, end_timestamp };
-        let is_of = block.project == head.source || block.project.starts_with(&format!("{}/", head.source));
         let expected = EpochHead { v: head.v, ..EpochHead::new(&head.kind, &head.source, &epoch) };
-        if !is_of || head != expected || i64::try_from(end_timestamp).is_err() {
+        if !is_of(&block.project, &head.source) || head != expected || i64::try_from(end_timestamp).is_err() {
             let reason = format!("it is not of {} at epoch {}, as block {at} says", block.project, block.height);
             return Err(CarError::Block { cid: data.to_string(), reason });
         }
-        Ok(epoch)
+        Ok((epoch, links.into_iter().collect()))
     }
 
     /// Adds what the store lacks, and compares what it has.
@@ -264,13 +265,45 @@ impl Import<'_> {
         Ok(())
     }
 
+    /// Adds a page of the block's snapshot, if the store lacks it. A page is of one epoch; many snapshots with a link to the
+    /// same would be a way to make much of little.
+    fn page(&mut self, cid: &Cid, block: &DagBlock) -> Result<(), CarError> {
+        let (text, height) = (cid.to_string(), block.height);
+        let fault = |reason: String| Err(CarError::Block { cid: text.clone(), reason });
+        let rows = self.database.ask("SELECT epoch FROM page WHERE cid = ?1", &[Value::Text(&text)])?;
+        if let Some(row) = rows.first() {
+            self.reach(&text)?;
+            return match row.count(0)? {
+                epoch if epoch == height => Ok(()),
+                epoch => fault(format!("it is a page of epoch {epoch}, and epoch {height} has a link to it")),
+            };
+        }
+        let from = || format!("the snapshot of {} at height {height}", block.project);
+        let bytes = self.staged(cid)?.ok_or_else(|| CarError::Missing { cid: text.clone(), from: from() })?;
+        if !content::links(&bytes).map_err(|error| block_error(cid, error))?.is_empty() {
+            return fault("it is a page, and has links of its own".to_owned());
+        }
+        let sql = "INSERT INTO page (cid, epoch, content) VALUES (?1, ?2, ?3)";
+        self.database.run(sql, &[Value::Text(&text), Value::count(height), Value::Blob(&bytes)])?;
+        Ok(())
+    }
+
     /// The bytes of a block of the file, which is marked as reached.
     fn staged(&mut self, cid: &Cid) -> Result<Option<Vec<u8>>, CarError> {
-        let cid = cid.to_string();
-        let rows = self.database.ask("SELECT content FROM car_block WHERE cid = ?1", &[Value::Text(&cid)])?;
+        let text = cid.to_string();
+        if cid.codec() != DAG_CBOR {
+            let reason = "its address is not one of DAG-CBOR, which chains, snapshots and pages are in".to_owned();
+            return Err(CarError::Block { cid: text, reason });
+        }
+        let rows = self.database.ask("SELECT content FROM car_block WHERE cid = ?1", &[Value::Text(&text)])?;
         let Some(row) = rows.first() else { return Ok(None) };
-        self.database.run("UPDATE car_block SET is_reached = 1 WHERE cid = ?1", &[Value::Text(&cid)])?;
+        self.reach(&text)?;
         Ok(Some(row.blob(0)?.to_vec()))
+    }
+
+    fn reach(&mut self, cid: &str) -> Result<(), CarError> {
+        self.database.run("UPDATE car_block SET is_reached = 1 WHERE cid = ?1", &[Value::Text(cid)])?;
+        Ok(())
     }
 
     /// The address of the store's block.

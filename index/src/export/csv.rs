@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{Column, Form, cell};
-use crate::{Error, Result, rows::Rows};
+use crate::{Error, Result, abi::Meaning, rows::Rows};
+
+/// What a cell begins with that a spreadsheet takes for a formula, or for a sign that the next is no formula.
+const SIGNS: [char; 8] = ['=', '+', '-', '@', '\t', '\r', '\n', '\''];
 
 pub(super) struct Csv {
     file: BufWriter<File>,
@@ -30,7 +33,12 @@ impl Form for Csv {
     fn write(&mut self, rows: &Rows) -> Result<()> {
         for row in rows.iter() {
             let cells = self.columns.iter().enumerate().map(|(i, column)| {
-                Ok(if row.is_null(i) { String::new() } else { quoted(&cell::text(row, i, column.meaning)?) })
+                if row.is_null(i) {
+                    return Ok(String::new());
+                }
+                let text = cell::text(row, i, column.meaning)?;
+                let is_risky = column.meaning == Meaning::Text && text.starts_with(SIGNS);
+                Ok(quoted(&if is_risky { format!("'{text}") } else { text }))
             });
             let cells = cells.collect::<Result<Vec<_>>>()?;
             self.line(&cells)?;

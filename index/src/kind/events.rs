@@ -1,7 +1,7 @@
 //! The generic kind: the decoded events of any contracts, row by row, without a line of code.
 //!
 //! The snapshot of an epoch has the rows of each event in the order of the chain. If they are more than a mebibyte, it
-//! has links to pages of them instead, which [`Events::pages`] makes again from the database.
+//! has links to pages of them instead, each of no more than that, or of one row.
 
 use std::{borrow::Cow, collections::BTreeMap, path::Path};
 
@@ -9,10 +9,9 @@ use alloy::{
     json_abi::{Event, JsonAbi},
     primitives::U256,
 };
-use cid::Cid;
 use ipld_core::ipld::Ipld;
 
-use super::{Kind, Reader};
+use super::{Keep, Kind, Reader};
 use crate::{
     Error, Result,
     abi::{EventTable, Meaning},
@@ -29,11 +28,11 @@ use crate::{
 /// What payloads say that they are.
 const KIND: &str = "events";
 
-/// Rows of a page.
-const N_PAGE: usize = 1_000;
+/// Bytes of rows that a block holds, be it the snapshot itself or a page. Many IPFS tools take none of twice as many.
+const N_BLOCK_BYTES: usize = 1 << 20;
 
-/// Bytes of rows that a payload holds itself.
-const N_INLINE_BYTES: usize = 1 << 20;
+/// Rows that are read at once.
+const N_AT_ONCE: usize = 250;
 
 /// Bytes of an ABI file.
 const N_ABI_BYTES: u64 = 16 << 20;
@@ -76,23 +75,49 @@ impl Events {
         Ok(Self { watch: Watch { source: name.to_owned(), start_block, events, factory } })
     }
 
-    /// The pages of `epoch` that its snapshot links to, in order of events and rows; none if it holds its rows itself.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn pages(&self, database: &mut dyn Database, epoch: &Epoch) -> Result<Vec<(Cid, Vec<u8>)>> {
-        let mut pages = Vec::new();
-        let mut n_bytes = 0;
+    /// The rows of each event, if one block holds them all.
+    fn inline(&self, database: &mut dyn Database, epoch: &Epoch) -> Result<Option<Vec<Vec<Ipld>>>> {
+        let (mut all, mut n_bytes) = (Vec::new(), 0);
         for watched in &self.watch.events {
-            each_page(database, &watched.table, epoch.blocks, &mut |rows| {
-                let bytes = encode(&rows);
-                n_bytes += bytes.len();
-                pages.push((cid(DAG_CBOR, &bytes), bytes));
+            let mut rows = Vec::new();
+            let is_whole = each_row(database, &watched.table, epoch.blocks, &mut |_, row| {
+                n_bytes += encode(&row).len();
+                rows.push(row);
+                Ok(n_bytes <= N_BLOCK_BYTES)
             })?;
+            if !is_whole {
+                return Ok(None);
+            }
+            all.push(rows);
         }
-        Ok(if n_bytes > N_INLINE_BYTES { pages } else { Vec::new() })
+        Ok(Some(all))
+    }
+
+    /// Gives the rows to `use_page`, page by page, with the place of their event.
+    fn each_page(&self, database: &mut dyn Database, epoch: &Epoch, use_page: &mut UsePage<'_>) -> Result<()> {
+        for (place, watched) in self.watch.events.iter().enumerate() {
+            let (mut page, mut n_bytes) = (Vec::new(), 0);
+            each_row(database, &watched.table, epoch.blocks, &mut |database, row| {
+                let n_row_bytes = encode(&row).len();
+                if n_bytes + n_row_bytes > N_BLOCK_BYTES && !page.is_empty() {
+                    use_page(database, place, &page)?;
+                    page.clear();
+                    n_bytes = 0;
+                }
+                n_bytes += n_row_bytes;
+                page.push(row);
+                Ok(true)
+            })?;
+            if !page.is_empty() {
+                use_page(database, place, &page)?;
+            }
+        }
+        Ok(())
     }
 }
+
+/// Is given the place of an event, and rows of it.
+type UsePage<'a> = dyn FnMut(&mut dyn Database, usize, &[Ipld]) -> Result<()> + 'a;
 
 impl Kind for Events {
     fn watch(&self) -> &Watch {
@@ -116,51 +141,58 @@ impl Kind for Events {
     }
 
     fn snapshots(&mut self, database: &mut dyn Database, epoch: &Epoch) -> Result<Vec<Snapshot>> {
-        let (mut inline, mut links, mut sums) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        let mut n_bytes = 0;
-        for watched in &self.watch.events {
-            let (mut rows, mut pages, mut n_rows) = (Vec::new(), Vec::new(), 0_u64);
-            each_page(database, &watched.table, epoch.blocks, &mut |page| {
-                let bytes = encode(&page);
-                n_bytes += bytes.len();
-                n_rows += u64::try_from(page.len()).expect("a page has few rows");
-                pages.push(Ipld::Link(cid(DAG_CBOR, &bytes)));
-                if n_bytes <= N_INLINE_BYTES {
-                    rows.extend(page);
-                } else {
-                    rows.clear();
-                }
-            })?;
-            let name = &watched.table.event;
-            inline.insert(name.clone(), Ipld::List(rows));
-            links.insert(name.clone(), Ipld::List(pages));
-            sums.push((Cow::Owned(name.clone()), U256::from(n_rows)));
-        }
+        let n_events = self.watch.events.len();
+        let mut n_rows = vec![0_usize; n_events];
+        let (key, lists) = match self.inline(database, epoch)? {
+            Some(rows) => {
+                n_rows = rows.iter().map(Vec::len).collect();
+                ("events", rows)
+            }
+            None => {
+                let mut links = vec![Vec::new(); n_events];
+                self.each_page(database, epoch, &mut |_, place, page| {
+                    n_rows[place] += page.len();
+                    links[place].push(Ipld::Link(cid(DAG_CBOR, &encode(&page))));
+                    Ok(())
+                })?;
+                ("pages", links)
+            }
+        };
+        let names = || self.watch.events.iter().map(|watched| watched.table.event.clone());
         let head = EpochHead::new(KIND, &self.watch.source, epoch);
         let mut payload = match ipld_core::serde::to_ipld(head) {
             Ok(Ipld::Map(payload)) => payload,
             other => unreachable!("a head is a map: {other:?}"),
         };
-        if n_bytes > N_INLINE_BYTES {
-            payload.insert("pages".to_owned(), Ipld::Map(links));
-        } else {
-            payload.insert("events".to_owned(), Ipld::Map(inline));
-        }
+        let by_event: BTreeMap<_, _> = names().zip(lists.into_iter().map(Ipld::List)).collect();
+        payload.insert(key.to_owned(), Ipld::Map(by_event));
         let bytes = encode(&Ipld::Map(payload));
+        let sums = names().zip(n_rows).map(|(name, n_rows)| (Cow::Owned(name), U256::from(n_rows))).collect();
         Ok(vec![Snapshot { project: self.watch.source.clone(), cid: cid(DAG_CBOR, &bytes), bytes, sums }])
+    }
+
+    fn pages(&self, database: &mut dyn Database, epoch: &Epoch, keep: &mut Keep<'_>) -> Result<()> {
+        if self.inline(database, epoch)?.is_some() {
+            return Ok(());
+        }
+        self.each_page(database, epoch, &mut |database, _, page| {
+            let bytes = encode(&page);
+            keep(database, &cid(DAG_CBOR, &bytes), &bytes)
+        })
     }
 }
 
-/// Gives the rows of `blocks` to `use_page`, page by page.
-fn each_page(
+/// Gives the rows of `blocks` to `use_row`, as long as it wants more. Says whether it got all.
+fn each_row(
     database: &mut dyn Database,
     event: &EventTable,
     blocks: Blocks,
-    use_page: &mut dyn FnMut(Vec<Ipld>),
-) -> Result<()> {
+    use_row: &mut dyn FnMut(&mut dyn Database, Ipld) -> Result<bool>,
+) -> Result<bool> {
     let columns: Vec<_> = event.table.columns.iter().map(|column| column.name.as_str()).collect();
     let sql = format!(
-        "SELECT {} FROM {} WHERE block >= ?1 AND block <= ?2 AND (block, idx) > (?1, ?3) ORDER BY block, idx LIMIT {N_PAGE}",
+        "SELECT {} FROM {} WHERE block >= ?1 AND block <= ?2 AND (block, idx) > (?1, ?3) ORDER BY block, idx \
+         LIMIT {N_AT_ONCE}",
         columns.join(", "),
         event.table.name
     );
@@ -168,14 +200,14 @@ fn each_page(
     let (mut first, mut idx) = (blocks.first, -1);
     loop {
         let rows = database.ask(&sql, &[Value::count(first), Value::count(blocks.last), Value::Integer(idx)])?;
-        let page = rows.iter().map(|row| row_ipld(event, row)).collect::<Result<Vec<_>>>()?;
-        let is_last = page.len() < N_PAGE;
-        if let Some(last) = rows.iter().last() {
-            (first, idx) = (last.count(0)?, last.integer(1)?);
-            use_page(page);
+        for row in rows.iter() {
+            (first, idx) = (row.count(0)?, row.integer(1)?);
+            if !use_row(database, row_ipld(event, row)?)? {
+                return Ok(false);
+            }
         }
-        if is_last {
-            return Ok(());
+        if rows.len() < N_AT_ONCE {
+            return Ok(true);
         }
     }
 }

@@ -130,7 +130,7 @@ pub fn project(database: &mut dyn Database, id: &str) -> Result<Option<ProjectEn
     Ok(newest(database, id)?.map(|newest| ProjectEntry { project, first_epoch, newest }))
 }
 
-/// What is behind the content address `cid`: a snapshot, or a block of a chain of snapshots.
+/// What is behind the content address `cid`: a snapshot, a page of one, or a block of a chain of snapshots.
 ///
 /// # Errors
 /// Those of the database.
@@ -140,6 +140,7 @@ pub fn content(database: &mut dyn Database, cid: &str) -> Result<Option<Content>
         "SELECT s.content, e.last, e.state FROM snapshot s JOIN epoch e ON e.id = s.epoch WHERE s.cid = ?1 \
          ORDER BY s.epoch LIMIT 1",
         "SELECT d.content, e.last, e.state FROM dag d JOIN epoch e ON e.id = d.height WHERE d.cid = ?1 LIMIT 1",
+        "SELECT p.content, e.last, e.state FROM page p JOIN epoch e ON e.id = p.epoch WHERE p.cid = ?1",
     ] {
         let rows = database.ask(sql, &[Value::Text(cid)])?;
         if let Some(row) = rows.first() {

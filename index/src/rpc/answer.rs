@@ -1,21 +1,25 @@
 //! Questions and answers of JSON-RPC 2.0, as text. Knows no network.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt};
 
 use serde::{
-    Deserialize, Serialize,
-    de::{DeserializeOwned, IgnoredAny},
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, DeserializeSeed, IgnoredAny, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
 use super::fault::{fault, is_busy, quoted, refusal};
 use crate::block::Blocks;
 
+/// Responses that nobody asked for and that are passed over; of more the rest is not kept.
+const MAX_STRAY: usize = 16;
+
 /// A method and its parameters.
 #[derive(Clone, Debug)]
 pub struct Question {
     pub(super) method: &'static str,
     params: Box<RawValue>,
+    pub(super) is_indivisible: bool,
 }
 
 impl Question {
@@ -23,7 +27,13 @@ impl Question {
     #[must_use]
     pub fn new(method: &'static str, params: impl Serialize) -> Self {
         let params = serde_json::value::to_raw_value(&params).expect("parameters are numbers, texts and lists of them");
-        Self { method, params }
+        Self { method, params, is_indivisible: false }
+    }
+
+    /// The same, of which less cannot be asked: its answer may be longer than others.
+    #[must_use]
+    pub fn indivisible(self) -> Self {
+        Self { is_indivisible: true, ..self }
     }
 }
 
@@ -139,9 +149,12 @@ pub(super) fn matched<T: DeserializeOwned>(
         return Ok(Matched { answers, is_busy: false, reason: None });
     }
     let is_list = text.trim_ascii_start().starts_with('[');
-    let responses: Vec<Response<'_>> =
-        if is_list { serde_json::from_str(text) } else { serde_json::from_str(text).map(|response| vec![response]) }
-            .map_err(|_| format!("the answer is no JSON-RPC: \"{}\"", quoted(text)))?;
+    let responses = if is_list { list(text, n_questions) } else { serde_json::from_str(text).map(|one| vec![one]) };
+    let responses = responses.map_err(|_| format!("the answer is no JSON-RPC: \"{}\"", quoted(text)))?;
+    let n_most = n_questions + MAX_STRAY;
+    if responses.len() > n_most {
+        return Err(format!("more than {n_most} answers came to {n_questions} questions"));
+    }
     // One error for all is an error for each.
     if let [Response { id, error: Some(error), .. }] = responses.as_slice()
         && place(*id, first_id, n_questions).is_none()
@@ -170,6 +183,42 @@ pub(super) fn matched<T: DeserializeOwned>(
         matched.answers.push(answer);
     }
     Ok(matched)
+}
+
+/// The responses of a list, and no more than one above what can be meant: the shortest are three bytes each.
+fn list(text: &str, n_questions: usize) -> serde_json::Result<Vec<Response<'_>>> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let responses = AtMost(n_questions + MAX_STRAY + 1).deserialize(&mut deserializer)?;
+    deserializer.end().map(|()| responses)
+}
+
+/// Keeps as many responses, and passes over the rest.
+struct AtMost(usize);
+
+impl<'de> DeserializeSeed<'de> for AtMost {
+    type Value = Vec<Response<'de>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for AtMost {
+    type Value = Vec<Response<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of responses")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut responses = Vec::new();
+        while responses.len() < self.0 {
+            let Some(response) = list.next_element()? else { return Ok(responses) };
+            responses.push(response);
+        }
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(responses)
+    }
 }
 
 fn all_failed<T>(error: &RawValue, n_questions: usize) -> Matched<T> {
@@ -294,6 +343,22 @@ mod tests {
         let one = matched::<u64>(br#"{"id":null,"error":{"code":-32601,"message":"no such method"}}"#, 5, 1).unwrap();
         let refused = Answer::Refused("error -32601: \"no such method\"".to_owned());
         assert_eq!(one.answers, [Some((refused, 42))]);
+    }
+
+    #[test]
+    fn answers_that_nobody_asked_for_have_a_bound() {
+        let stray = |n_stray: usize| {
+            let strays = "{},".repeat(n_stray);
+            format!(r#"[{strays}{{"id":5,"result":1}},{{"id":6,"result":2}},{{"id":7,"result":3}}]"#)
+        };
+        check_matched(&stray(MAX_STRAY), [Some(1), Some(2), Some(3)], false);
+        let refused = |text: &str| matched::<u64>(text.as_bytes(), 5, 3).unwrap_err();
+        let many = "more than 19 answers came to 3 questions";
+        assert_eq!(refused(&stray(MAX_STRAY + 1)), many);
+        assert_eq!(refused(&stray(100_000)), many);
+        // What is not kept is read all the same.
+        assert_eq!(list(&stray(100_000), 3).unwrap().len(), 3 + MAX_STRAY + 1);
+        assert!(refused(&stray(100_000).replace(']', "")).starts_with("the answer is no JSON-RPC: \"[{},{},"));
     }
 
     #[test]

@@ -28,6 +28,9 @@ use crate::{Error, Result, config::EndpointConfig, metrics::Calls};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest rest that an endpoint can ask for.
 const MAX_REST: Duration = Duration::from_secs(120);
+/// How many times the bound the answer to an indivisible question can have. All gas of a block of a hundred million buys
+/// some 130,000 logs without data, which are 75 MB.
+const INDIVISIBLE: usize = 16;
 /// Parts of a path shorter than this are names such as `v3` and no keys.
 const MIN_KEY: usize = 8;
 
@@ -213,11 +216,16 @@ impl Endpoint {
             }
             return Err(Trouble::Busy(format!("HTTP status {}", status.as_u16())));
         }
-        let read = if status == StatusCode::PAYLOAD_TOO_LARGE { None } else { self.read_body(response).await? };
+        let max_bytes = match questions {
+            [question] if question.is_indivisible => self.bounds.body.saturating_mul(INDIVISIBLE),
+            _ => self.bounds.body,
+        };
+        let read =
+            if status == StatusCode::PAYLOAD_TOO_LARGE { None } else { self.read_body(response, max_bytes).await? };
         let Some(body) = read else {
             return match questions.len() {
-                1 => Ok(Matched::overflow(self.bounds.body)),
-                _ => Err(Trouble::LargeBatch(format!("the answer has more than {} bytes", self.bounds.body))),
+                1 => Ok(Matched::overflow(max_bytes)),
+                _ => Err(Trouble::LargeBatch(format!("the answer has more than {max_bytes} bytes"))),
             };
         };
         match matched(&body, first_id, questions.len()) {
@@ -227,15 +235,16 @@ impl Endpoint {
         }
     }
 
-    /// The body, or nothing if it is longer than its bound.
-    async fn read_body(&self, mut response: Response) -> Result<Option<Vec<u8>>, Trouble> {
+    /// The body, or nothing if it is longer than `max_bytes`.
+    async fn read_body(&self, mut response: Response, max_bytes: usize) -> Result<Option<Vec<u8>>, Trouble> {
         let announced = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-        if announced > self.bounds.body {
+        if announced > max_bytes {
             return Ok(None);
         }
-        let mut body = Vec::with_capacity(announced);
+        // What is announced need not come.
+        let mut body = Vec::with_capacity(announced.min(self.bounds.body));
         while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(error))? {
-            if body.len() + chunk.len() > self.bounds.body {
+            if body.len() + chunk.len() > max_bytes {
                 return Ok(None);
             }
             body.extend_from_slice(&chunk);

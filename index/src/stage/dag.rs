@@ -11,6 +11,7 @@ use crate::{
     dag::{self, DagBlock, EPOCH_COLUMNS, Links, stored_cid, stored_epoch},
     database::Database,
     epoch::Epoch,
+    identity::Sources,
     rows::{Rows, Value},
     snapshot::Project,
 };
@@ -94,6 +95,9 @@ impl Stage for Dag {
             Some(height) if done.is_some() => blocks_at(database, height)?,
             _ => BTreeMap::new(),
         };
+        // Of what others make, which a CAR file brought, this node cannot say how it goes on.
+        let sources = Sources::of(database)?;
+        tips.retain(|project, _| sources.have(project));
         let mut n_rows = 0;
         for epoch in &epochs {
             n_rows += self.add(database, epoch, &mut tips)?;

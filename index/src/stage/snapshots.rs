@@ -5,10 +5,11 @@
 
 use alloy::primitives::{B256, U256};
 
-use super::{Kinds, Stage, block_hash, checkpoint, lower_checkpoint, set_checkpoint};
+use super::{Kinds, Stage, block_hash, checkpoint, lower_checkpoint, pages, set_checkpoint};
 use crate::{
     Error, Result,
     block::{Blocks, Checkpoint},
+    dag::{EPOCH_COLUMNS, stored_epoch},
     database::Database,
     epoch::{Epoch, EpochState, Epochs},
     rows::{Column, Rows, Table, Type, Value},
@@ -127,7 +128,7 @@ impl Stage for Snapshots {
         // First, since whoever is at a job holds its row, and may be about to write what is deleted next.
         database.run("DELETE FROM job WHERE epoch >= ?1", &[Value::count(from)])?;
         let mut n_deleted = 0;
-        for table in ["addend", "prefix_sum", "snapshot"] {
+        for table in ["addend", "prefix_sum", "page", "snapshot"] {
             n_deleted += database.run(&format!("DELETE FROM {table} WHERE epoch >= ?1"), &[Value::count(from)])?;
         }
         // Epochs that keep their end, because they are not taken back as well, are to get their snapshots again.
@@ -178,11 +179,13 @@ pub fn take_jobs(database: &mut dyn Database, kinds: &Kinds) -> Result<Done> {
         let kind =
             kind.ok_or_else(|| Error::Damaged(format!("snapshots are ordered of {source}, which is no source")))?;
         let epoch = read_epoch(database, id)?;
-        for snapshot in kind.snapshots(database, &epoch)? {
+        let snapshots = kind.snapshots(database, &epoch)?;
+        for snapshot in &snapshots {
             n_bytes += snapshot.bytes.len();
-            write(database, &epoch, &snapshot)?;
+            write(database, &epoch, snapshot)?;
             done.n_snapshots += 1;
         }
+        n_bytes += pages::write(database, kind.as_ref(), &epoch, &snapshots)?;
         database.run("DELETE FROM job WHERE epoch = ?1 AND source = ?2", &[Value::count(id), Value::Text(source)])?;
         done.n_jobs += 1;
         if n_bytes >= BYTES_AT_ONCE {
@@ -193,19 +196,10 @@ pub fn take_jobs(database: &mut dyn Database, kinds: &Kinds) -> Result<Done> {
 }
 
 fn read_epoch(database: &mut dyn Database, id: u64) -> Result<Epoch> {
-    let rows = database.ask(
-        "SELECT first, last, begin_parent_hash, end_hash, end_timestamp FROM epoch WHERE id = ?1 AND state >= 1",
-        &[Value::count(id)],
-    )?;
-    let row =
-        rows.first().ok_or_else(|| Error::Damaged(format!("epoch {id} has no end, but snapshots are ordered")))?;
-    Ok(Epoch {
-        id,
-        blocks: Blocks { first: row.count(0)?, last: row.count(1)? },
-        begin_parent_hash: row.hash(2)?,
-        end_hash: row.hash(3)?,
-        end_timestamp: row.count(4)?,
-    })
+    let sql = format!("SELECT {EPOCH_COLUMNS} FROM epoch WHERE id = ?1 AND state >= 1");
+    let rows = database.ask(&sql, &[Value::count(id)])?;
+    let row = rows.first();
+    stored_epoch(&row.ok_or_else(|| Error::Damaged(format!("epoch {id} has no end, but snapshots are ordered")))?)
 }
 
 fn write(database: &mut dyn Database, epoch: &Epoch, snapshot: &Snapshot) -> Result<()> {

@@ -4,7 +4,6 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use alloy::primitives::{B256, U256};
 use cid::Cid;
-use ipld_core::ipld::Ipld;
 
 use super::Walk;
 use crate::{
@@ -12,6 +11,7 @@ use crate::{
     content::{self, DAG_CBOR},
     database::Database,
     epoch::Epoch,
+    identity::is_of,
     rows::{Row, Value},
     snapshot::{EpochHead, Project, Snapshot},
 };
@@ -58,8 +58,9 @@ impl Walk<'_, '_> {
         if end_hash != epoch.end_hash {
             self.differ(Some(project), epoch, "block of the snapshot", epoch.end_hash, end_hash);
         }
-        if let Err(error) = content::decode::<Ipld>(bytes) {
-            self.differ(Some(project), epoch, "form of the snapshot", "canonical DAG-CBOR", error);
+        match content::links(bytes) {
+            Ok(links) => self.linked.extend(links.iter().map(|link| (link.to_string(), project.to_owned()))),
+            Err(error) => self.differ(Some(project), epoch, "form of the snapshot", "canonical DAG-CBOR", error),
         }
         self.head(project, epoch, bytes);
         let sums = match again.snapshots.remove(project) {
@@ -140,9 +141,4 @@ impl Walk<'_, '_> {
         }
         Ok(())
     }
-}
-
-/// Whether the project is one of the source.
-fn is_of(project: &str, source: &str) -> bool {
-    project.strip_prefix(source).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -224,7 +224,7 @@ fn hostile_files_are_refused() {
     check(&header(roots.to_vec(), 1), "is missing, to which the header has a link");
     check(&join(head, &sections[1..]), "is missing, to which block");
     let huge = [vec![0; 36], vec![0; MAX_BLOCK + 1]].concat();
-    check(&with(huge), "a section of 2097189 bytes exceeds 2097188");
+    check(&with(huge), "a section of 67108901 bytes exceeds 67108900");
     check(&with(vec![0; 35]), "no address of version 1");
     check(&with(vec![0x12; 40]), "no address of version 1");
     // The address is another's, or by another hash.

@@ -165,6 +165,7 @@ pub(crate) fn dump(store: &mut dyn Database) -> Vec<String> {
         ("epoch", "id"),
         ("snapshot", "project, epoch"),
         ("dag", "project, height"),
+        ("page", "cid"),
         ("car_block", "cid"),
     ];
     let dump = |(table, key): (&str, &str)| {

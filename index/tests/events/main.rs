@@ -7,7 +7,10 @@ mod postgres;
 
 mod config;
 mod export;
+mod kept;
+mod pages;
 mod snapshots;
+mod spreadsheet;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -8,7 +8,7 @@ use index::kind::Kind as _;
 use index::snapshot::{EpochHead, EpochRange};
 use ipld_core::ipld::Ipld;
 
-use crate::{CONTRACT, Moved, add, epoch, on_both};
+use crate::{CONTRACT, Moved, add, epoch, on_both, pages::pages};
 
 fn decode(bytes: &[u8]) -> Ipld {
     serde_ipld_dagcbor::from_slice(bytes).unwrap()
@@ -55,7 +55,7 @@ fn a_snapshot_has_the_rows_of_its_epoch_in_order() {
         assert_eq!(head, EpochHead::new("events", "my-app", &epoch(1)));
         assert_eq!(payload.len(), 8, "there is nothing else");
         assert_eq!(encode(&Ipld::Map(payload)), snapshot.bytes, "the form is canonical");
-        assert!(events.pages(database, &epoch(1)).unwrap().is_empty());
+        assert!(pages(database, events, 1).is_empty());
 
         // One address on both databases, pinned.
         assert_eq!(snapshot.cid.to_string(), "bafyreib6joskqxzkvwiacz7c3e2i7pd7vgssw7mrzhbqgndn77fw3omm6y");
@@ -74,34 +74,5 @@ fn keys_are_in_canonical_order() {
         };
         assert_eq!(snapshot.bytes[0], 0xa8, "a map of eight");
         assert!(keys.map(place).is_sorted(), "shorter keys first, then by bytes");
-    });
-}
-
-#[test]
-fn more_than_a_mebibyte_is_in_pages() {
-    on_both(|database, events, _| {
-        let moved = Moved { amount: U256::ONE, change: I256::ONE, note: &"n".repeat(600) };
-        add(database, events, 3, 0, 700, &moved);
-        add(database, events, 4, 0, 800, &moved);
-        let inline = events.snapshots(database, &epoch(0)).unwrap().remove(0);
-        assert!(inline.bytes.len() > 1_000_000);
-        assert!(events.pages(database, &epoch(0)).unwrap().is_empty());
-        add(database, events, 9, 0, 1_000, &moved);
-        let paged = events.snapshots(database, &epoch(0)).unwrap().remove(0);
-        assert!(paged.bytes.len() < 1_000);
-        assert_eq!(paged.sums[1], (Cow::Borrowed("Moved"), U256::from(2_500)));
-        let Ipld::Map(payload) = decode(&paged.bytes) else { panic!("it is a map") };
-        let pages = events.pages(database, &epoch(0)).unwrap();
-        let links = list(pages.iter().map(|(cid, _)| Ipld::Link(*cid)));
-        let by_event = [("Idle".to_owned(), list([])), ("Moved".to_owned(), links)];
-        assert_eq!(payload["pages"], Ipld::Map(by_event.into()));
-        assert!(!payload.contains_key("events"));
-        let mut n_rows = Vec::new();
-        for (address, bytes) in &pages {
-            assert_eq!(*address, cid(DAG_CBOR, bytes));
-            let Ipld::List(rows) = decode(bytes) else { panic!("a page is a list") };
-            n_rows.push(rows.len());
-        }
-        assert_eq!(n_rows, [1_000, 1_000, 500]);
     });
 }

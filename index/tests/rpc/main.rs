@@ -6,6 +6,7 @@
 #[allow(dead_code)]
 mod anvil;
 mod honest;
+mod large;
 mod lies;
 #[path = "../proxy/mod.rs"]
 mod proxy;

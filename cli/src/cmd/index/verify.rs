@@ -20,17 +20,18 @@ use crate::{
 
 /// Check that all snapshots, their addresses, their sums and their chains are what they should be.
 ///
-/// Epochs are compared with the stored blocks, snapshots with their addresses and epochs, and blocks of chains with what
-/// they link to; with --recompute, snapshots and sums are made once more from the stored events. Every difference is
-/// printed, and the exit code is 1 if there is one. Nothing is changed, and no endpoint is asked.
+/// Snapshots and sums are made once more from the stored events, epochs are compared with the stored blocks, snapshots with
+/// their addresses and epochs, and blocks of chains with what they link to. Every difference is printed, and the exit code
+/// is 1 if there is one. Nothing is changed, and no endpoint is asked. A store that was filled from CAR files has no events,
+/// so that nothing of it is made once more.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
     streamctl index verify\n  \
-    streamctl index verify --recompute --json | jq '.differences[]'")]
+    streamctl index verify --quick --json | jq '.differences[]'")]
 pub(super) struct VerifyArgs {
-    /// Make each snapshot once more from the stored events.
+    /// Make nothing once more: compare what is stored with itself.
     #[arg(long)]
-    recompute: bool,
+    quick: bool,
     /// Print only differences of this project, and of the epochs themselves.
     #[arg(long, value_name = "PROJECT")]
     project: Option<String>,
@@ -60,13 +61,13 @@ struct Differing {
 impl VerifyArgs {
     pub(super) async fn run(self, output: &Output) -> eyre::Result<()> {
         let output = *output;
-        let (is_recomputed, project) = (self.recompute, self.project);
+        let (is_quick, project) = (self.quick, self.project);
         let verified = self.config.with_store(move |config, database| {
             let project = project.as_deref();
             compare(
                 config,
                 database,
-                is_recomputed,
+                is_quick,
                 &mut |difference| {
                     project.is_none_or(|project| difference.project.as_deref().is_none_or(|found| found == project))
                 },
@@ -85,7 +86,7 @@ impl VerifyArgs {
 fn compare(
     config: &Config,
     database: &mut dyn Database,
-    is_recomputed: bool,
+    is_quick: bool,
     is_wanted: &mut dyn FnMut(&Difference) -> bool,
     output: Output,
 ) -> eyre::Result<Verified> {
@@ -93,7 +94,7 @@ fn compare(
     let bar = ProgressBar::with_draw_target(Some(0), target);
     let style = "{bar:32} {percent:>3} %  {msg}  {elapsed_precise}, {eta} left";
     bar.set_style(ProgressStyle::with_template(style).expect("the template is well-formed"));
-    let mut kinds = if is_recomputed { config.kinds()? } else { Vec::new() };
+    let mut kinds = if is_quick { Vec::new() } else { config.kinds()? };
     let mut means = Means { kinds: &mut kinds, sums: None };
     let mut differences = Vec::new();
     let progress = verify(database, &origin(config), &mut means, &mut |news| match news {
