@@ -19,6 +19,7 @@ mod uniswap;
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -40,8 +41,9 @@ use tokio::{
 
 use self::{
     asked::Asked,
+    changes::Changed,
     failure::{Code, Failure},
-    guard::Label,
+    guard::{Label, MAX_TIME},
     routes::{Answer, ROUTES, Route},
 };
 use crate::{
@@ -49,7 +51,7 @@ use crate::{
     config::KindConfig,
     database::{self, Database},
     metrics::Metrics,
-    progress::Progress,
+    progress::{Event, Observer, Progress},
 };
 
 /// Requests that read the store at once; the others wait.
@@ -61,10 +63,15 @@ const MAX_REQUESTS: usize = 256;
 /// Connections that follow changes at once.
 const MAX_FOLLOWERS: usize = 256;
 
+/// Between two failures of the store that are told: it fails for whoever asks, as often as they do.
+const PAUSE: Duration = Duration::from_secs(10);
+
 /// What the API answers about. Clones are the same.
 #[derive(Clone)]
 pub struct Api {
     shared: Arc<Shared>,
+    /// Who is told what the store says when it fails. Without one, whoever asks is in this process, and is told.
+    observer: Option<Observer>,
 }
 
 /// What the API needs to know of a source.
@@ -89,6 +96,9 @@ pub(crate) struct Shared {
     requests: Semaphore,
     followers: Arc<Semaphore>,
     closing: watch::Sender<bool>,
+    changed: Changed,
+    /// When a failure of the store was last told.
+    told_at: Mutex<Option<Instant>>,
 }
 
 /// One request at one moment of the store.
@@ -139,15 +149,19 @@ impl Api {
             requests: Semaphore::new(MAX_REQUESTS),
             followers: Arc::new(Semaphore::new(MAX_FOLLOWERS)),
             closing: watch::Sender::new(false),
+            changed: Changed::default(),
+            told_at: Mutex::default(),
         };
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(shared), observer: None }
     }
 
-    /// Runs `read` where it may block, on the store as it is at one moment.
+    /// Runs `read` where it may block, on the store as it is at one moment. Statements end with the time that the answer
+    /// may take, whether somebody waits for it or not.
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&mut dyn Database, &Shared) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
+        let deadline = Instant::now() + MAX_TIME;
         let permit = self.shared.readers.clone().acquire_owned().await.map_err(|_| Failure::busy())?;
         let shared = self.shared.clone();
         let found = spawn_blocking(move || {
@@ -156,7 +170,7 @@ impl Api {
             let idle = shared.idle().pop();
             let mut database =
                 idle.map_or_else(|| database::open_to_read(&shared.store), Ok).map_err(crate::Error::from)?;
-            database.begin_to_read().map_err(crate::Error::from)?;
+            database.begin_to_read_until(deadline).map_err(crate::Error::from)?;
             let found = read(database.as_mut(), &shared);
             // A connection that cannot end what it began is closed.
             if database.roll_back().is_ok() {
@@ -165,6 +179,15 @@ impl Api {
             found
         });
         found.await.unwrap_or_else(|_| Err(Failure::new(Code::Unreadable, "the index could not answer")))
+    }
+
+    /// The failure as it goes out.
+    fn told(&self, mut failure: Failure) -> Failure {
+        let Some(observer) = &self.observer else { return failure.in_full() };
+        if let Some(reason) = failure.take_cause().filter(|_| self.shared.is_to_be_told()) {
+            observer(&Event::Unanswered { reason });
+        }
+        failure
     }
 }
 
@@ -189,15 +212,27 @@ impl Shared {
     fn idle(&self) -> MutexGuard<'_, Vec<Box<dyn Database>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Whether a failure of the store is told that comes at this moment.
+    fn is_to_be_told(&self) -> bool {
+        let mut told_at = self.told_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = told_at.is_none_or(|at| at.elapsed() >= PAUSE);
+        if is_due {
+            *told_at = Some(Instant::now());
+        }
+        is_due
+    }
 }
 
-/// Serves [`router`] to whoever connects, until `stop`; then ends those who follow, and answers what is under way.
+/// Serves [`router`] to whoever connects, until `stop`; then ends those who follow, and answers what is under way. What
+/// the store says when it fails is told to `observer` alone, since it may name hosts and files.
 ///
 /// # Errors
 /// Those of the listener.
 pub async fn serve(
     listener: TcpListener,
     api: Api,
+    observer: Observer,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let shared = api.shared.clone();
@@ -205,10 +240,11 @@ pub async fn serve(
         stop.await;
         shared.closing.send_replace(true);
     };
+    let api = Api { observer: Some(observer), ..api };
     axum::serve(listener, router(api)).with_graceful_shutdown(stopped).await
 }
 
-/// All routes of the API, and JSON for whatever else is asked.
+/// All routes of the API, and JSON for whatever else is asked. For this process alone: failures name hosts and files.
 pub fn router(api: Api) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
@@ -230,6 +266,7 @@ async fn answer(
     query: Result<Query<Vec<(String, String)>>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
+    let teller = api.clone();
     let answered = match asked(route, path, query, headers) {
         Ok(asked) => match route.answer {
             Answer::Read(read) => {
@@ -243,7 +280,7 @@ async fn answer(
         },
         Err(failure) => Err(failure),
     };
-    let mut response = answered.unwrap_or_else(IntoResponse::into_response);
+    let mut response = answered.unwrap_or_else(|failure| teller.told(failure).into_response());
     response.extensions_mut().insert(Label(route.path));
     response
 }
@@ -272,15 +309,31 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::database::Sqlite;
 
-    /// Serves an API of a store that is not there.
-    async fn start() -> (Api, String) {
+    /// What an observer has heard.
+    type Heard = Arc<Mutex<Vec<Event>>>;
+
+    /// Serves an API of the store at this address.
+    async fn start(store: &str) -> (Api, String, Heard) {
         let (_, progress) = watch::channel(Progress::default());
-        let api = Api::new("/nowhere/index.db".into(), 1, Vec::new(), progress, Arc::default());
+        let api = Api::new(store.into(), 1, Vec::new(), progress, Arc::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(serve(listener, api.clone(), std::future::pending()));
-        (api, url)
+        let heard = Heard::default();
+        let told = heard.clone();
+        let observer: Observer = Arc::new(move |event: &Event| told.lock().unwrap().push(event.clone()));
+        tokio::spawn(serve(listener, api.clone(), observer, std::future::pending()));
+        (api, url, heard)
+    }
+
+    /// A store in a folder of its own, which is to be removed.
+    fn store(name: &str) -> (std::path::PathBuf, String) {
+        let folder = std::env::temp_dir().join(format!("index-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("index.db");
+        drop(Sqlite::open(&path).unwrap());
+        (folder, path.display().to_string())
     }
 
     async fn get(url: &str, path: &str) -> (u16, String) {
@@ -291,7 +344,7 @@ mod tests {
 
     #[tokio::test]
     async fn more_requests_than_can_wait_are_told_to_come_back() {
-        let (api, url) = start().await;
+        let (api, url, _) = start("/nowhere/index.db").await;
         let held = api.shared.requests.acquire_many(u32::try_from(MAX_REQUESTS).unwrap()).await.unwrap();
         let told = r#"{"error":{"code":"busy","message":"too many requests at once; try again in a second"}}"#;
         assert_eq!(get(&url, "/health").await, (503, told.to_owned()));
@@ -301,7 +354,7 @@ mod tests {
 
     #[tokio::test]
     async fn requests_that_wait_too_long_are_given_up() {
-        let (api, url) = start().await;
+        let (api, url, _) = start("/nowhere/index.db").await;
         let _held = api.shared.readers.acquire_many(u32::try_from(MAX_READERS).unwrap()).await.unwrap();
         let (status, body) = get(&url, "/v1/status").await;
         assert_eq!(status, 504, "{body}");
@@ -309,9 +362,48 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_store_that_is_not_there_is_told() {
-        let (_, url) = start().await;
-        let (status, body) = get(&url, "/v1/status").await;
-        assert!(status == 500 && body.contains("unable to open database file"), "{body}");
+    async fn readers_come_back_from_requests_without_end() {
+        let (folder, path) = store("slow");
+        let (api, url, _) = start(&path).await;
+        let endless = "WITH RECURSIVE step(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM step WHERE i < 1000000000) SELECT \
+                       count(*) FROM step";
+        let slow = (0..2 * MAX_READERS).map(|_| {
+            let api = api.clone();
+            let read = move |database: &mut dyn Database, _: &Shared| {
+                Ok(database.ask(endless, &[]).map_err(crate::Error::from)?.len())
+            };
+            tokio::spawn(async move { api.read(read).await.map_err(|failure| api.told(failure)) })
+        });
+        for answered in slow.collect::<Vec<_>>() {
+            let failure = answered.await.unwrap().unwrap_err();
+            assert_eq!(failure.into_response().status(), 504);
+        }
+        assert_eq!(api.shared.readers.available_permits(), MAX_READERS);
+        assert!(!api.shared.idle().is_empty(), "their connections go on");
+        assert_eq!(get(&url, "/v1/status").await.0, 200);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    /// What strangers are told of a store, and what the operator is, who is told once.
+    async fn check_told(address: &str, expected: (u16, &str), cause: &str) {
+        let (api, url, heard) = start(address).await;
+        for _ in 0..2 {
+            let (status, body) = get(&url, "/v1/status").await;
+            assert_eq!((status, &*body), (expected.0, &*format!(r#"{{"error":{{{}}}}}"#, expected.1)));
+        }
+        let heard = heard.lock().unwrap().clone();
+        let [Event::Unanswered { reason }] = &*heard else { panic!("{heard:?}") };
+        assert!(reason.contains(cause), "{reason}");
+        let failure = api.read(|_, _| Ok(())).await.unwrap_err();
+        let body = serde_json::to_string(&api.told(failure)).unwrap();
+        assert!(body.contains(cause), "who asks in this process is the operator: {body}");
+    }
+
+    #[tokio::test]
+    async fn what_a_store_says_when_it_fails_is_for_its_operator() {
+        let refused = r#""code":"unreadable","message":"the index's store cannot be read; its operator is told why""#;
+        check_told("/nowhere/index.db", (500, refused), "/nowhere/index.db").await;
+        let away = r#""code":"unavailable","message":"the index's store does not answer; try again in a second""#;
+        check_told("postgres://ann:hunter2@127.0.0.1:1/chain", (503, away), "postgres://ann@127.0.0.1:1/chain").await;
     }
 }

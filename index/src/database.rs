@@ -3,6 +3,8 @@
 //! have integers, bytes, text and truth values, which are 0 and 1. `max` and `min` take integers and text, not bytes, and
 //! one argument; the second argument of `substr` is a literal.
 
+use std::time::Instant;
+
 use crate::rows::{Column, Rows, Table, Type, Value};
 
 mod postgres;
@@ -45,6 +47,9 @@ pub enum DatabaseError {
     /// The address of the store.
     #[error("{0}")]
     Address(String),
+    /// The transaction began by [`Database::begin_to_read_until`], and its time is over.
+    #[error("the store has not answered in the time that it was given; ask for less, or later")]
+    Late,
     /// An answer has a column of a type that the dialect lacks.
     #[error("column {column} of the answer is {kind}; the dialect has integers of 64 bits, bytes and text alone")]
     Column {
@@ -94,6 +99,11 @@ pub trait Database: Send {
     /// Begins a transaction that only reads, all of it as it is at one moment. Any number of them go on beside one that
     /// writes.
     fn begin_to_read(&mut self) -> Result<(), DatabaseError>;
+
+    /// The same, for no longer than until `deadline`: a statement that has not ended then fails as [`DatabaseError::Late`],
+    /// as do all that begin later, and the transaction can only be rolled back. PostgreSQL may be as late again as it had
+    /// time, if a statement begins shortly before.
+    fn begin_to_read_until(&mut self, deadline: Instant) -> Result<(), DatabaseError>;
 
     /// Ends it, and keeps what it did.
     fn commit(&mut self) -> Result<(), DatabaseError>;

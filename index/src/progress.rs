@@ -77,6 +77,11 @@ pub enum Event {
         /// What, in a sentence.
         reason: String,
     },
+    /// A request of the API had no answer, because the store failed. Told at most every few seconds.
+    Unanswered {
+        /// What the store says.
+        reason: String,
+    },
     /// This process follows the chain, or leaves that to another and takes snapshots only.
     Leading(bool),
 }

@@ -25,9 +25,9 @@ fn configure(net: &mut Net) {
 }
 
 /// An index that runs, until it is dropped; `$INDEX` is its URL.
-struct Running {
+pub(crate) struct Running {
     child: Child,
-    stderr: Lines<BufReader<ChildStderr>>,
+    pub(crate) stderr: Lines<BufReader<ChildStderr>>,
 }
 
 impl Running {
@@ -35,7 +35,7 @@ impl Running {
         Self::with(net, "--config $CONFIG")
     }
 
-    fn with(net: &mut Net, options: &str) -> Self {
+    pub(crate) fn with(net: &mut Net, options: &str) -> Self {
         let mut command = net.command(None, &format!("index run --json --listen 127.0.0.1:0 {options}"));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -61,11 +61,11 @@ impl Running {
 }
 
 /// A desk where snapshotters vote, until it is dropped.
-struct Desk(Child);
+pub(crate) struct Desk(Child);
 
 impl Desk {
     /// Serves the desk of `config`, and gives its URL.
-    fn start(net: &Net, config: &str) -> (Self, String) {
+    pub(crate) fn start(net: &Net, config: &str) -> (Self, String) {
         let mut command = net.command(None, &format!("index consensus serve --config {config}"));
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();

@@ -13,6 +13,7 @@ mod deploy;
 mod ending;
 mod help;
 mod index;
+mod index_consensus;
 mod index_standby;
 mod json;
 mod life;

@@ -1,7 +1,7 @@
 //! Changes as they happen, as server-sent events. Each has its number as its id, so that whoever comes back with the last
 //! one it has seen gets every later one, once.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::response::{
     IntoResponse, Response,
@@ -9,7 +9,11 @@ use axum::response::{
 };
 use futures_util::StreamExt;
 use tokio::{
-    sync::mpsc::{self, Sender},
+    sync::{
+        Mutex,
+        mpsc::{self, Sender},
+        watch,
+    },
     time::{sleep, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
@@ -38,6 +42,42 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// The header by which a browser says what it has seen.
 const LAST_EVENT_ID: &str = "last-event-id";
+
+/// What those who follow share: while all wait, one of them looks at the store, and the others hear of what it finds.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    /// Held by the one who looks.
+    turn: Mutex<()>,
+    heard: watch::Sender<Heard>,
+}
+
+/// All changes after the one of a number, up to a later one; none, if somebody has come so far and those before it are for
+/// others to look for.
+#[derive(Clone, Debug, Default)]
+struct Heard {
+    after: u64,
+    changes: Arc<[Change]>,
+}
+
+impl Heard {
+    /// The number of the last.
+    fn end(&self) -> u64 {
+        self.changes.last().map_or(self.after, |change| change.id)
+    }
+}
+
+impl Changed {
+    /// Lets those who wait hear, unless they have heard of later ones.
+    fn tell(&self, told: &Heard) {
+        self.heard.send_if_modified(|heard| {
+            let is_later = told.end() > heard.end();
+            if is_later {
+                heard.clone_from(told);
+            }
+            is_later
+        });
+    }
+}
 
 /// Answers with all changes after the one that is asked for, or else with those to come.
 pub(super) async fn follow(api: Api, asked: Asked) -> Result<Response, Failure> {
@@ -93,29 +133,63 @@ fn start(database: &mut dyn crate::database::Database, known: Option<u64>) -> Re
 
 /// Sends changes after `after`, until the reader goes or stalls, the store cannot be read, or no longer keeps the next one.
 async fn send_all(api: &Api, mut after: u64, sender: &Sender<Event>) {
+    // The end of the stream makes the reader come back, and tells it why if the store still cannot be read.
+    while let Ok(heard) = next(api, after).await {
+        let mut changes = heard.changes.iter().filter(|change| change.id > after).peekable();
+        if after != 0 && changes.peek().is_some_and(|next| next.id != after + 1) {
+            return;
+        }
+        for change in changes {
+            if !matches!(timeout(MAX_STALL, sender.send(event(change))).await, Ok(Ok(()))) {
+                return;
+            }
+        }
+        after = heard.end();
+    }
+}
+
+/// The next changes after `after`, as soon as there are any.
+async fn next(api: &Api, after: u64) -> Result<Heard, Failure> {
+    let mut changed = api.shared.changed.heard.subscribe();
+    let heard = tokio::select! {
+        biased;
+        Ok(heard) = changed.wait_for(|heard| heard.end() > after) => heard.clone(),
+        found = look_for_all(api, after) => return found,
+    };
+    if heard.after <= after {
+        return Ok(heard);
+    }
+    // Others are further on.
+    let found = look(api, after).await?;
+    // Nothing is left up to where they are, if it is not the same store any more.
+    Ok(if found.changes.is_empty() { Heard { after: heard.end(), ..found } } else { found })
+}
+
+/// Looks until there is a change after `after`, when nobody else does, and tells all who wait.
+async fn look_for_all(api: &Api, after: u64) -> Result<Heard, Failure> {
+    let changed = &api.shared.changed;
+    let _turn = changed.turn.lock().await;
+    // Whoever is behind does not wait for what comes after `after`.
+    changed.tell(&Heard { after, ..Heard::default() });
     let mut progress = api.shared.progress.clone();
     loop {
         // Marked as seen before the store is read, so that what comes meanwhile is not slept over.
         progress.mark_unchanged();
-        let found = api.read(move |database, _| Ok(read::changes(database, after, N_AT_ONCE)?)).await;
-        // The end of the stream makes the reader come back, and tells it why if it still cannot be read.
-        let Ok(changes) = found else { return };
-        if after != 0 && changes.first().is_some_and(|next| next.id != after + 1) {
-            return;
+        let found = look(api, after).await?;
+        if !found.changes.is_empty() {
+            changed.tell(&found);
+            return Ok(found);
         }
-        for change in &changes {
-            if !matches!(timeout(MAX_STALL, sender.send(event(change))).await, Ok(Ok(()))) {
-                return;
-            }
-            after = change.id;
-        }
-        if changes.is_empty() {
-            tokio::select! {
-                Ok(()) = progress.changed() => {}
-                () = sleep(POLL) => {}
-            }
+        tokio::select! {
+            Ok(()) = progress.changed() => {}
+            () = sleep(POLL) => {}
         }
     }
+}
+
+/// Changes after `after`, as the store has them.
+async fn look(api: &Api, after: u64) -> Result<Heard, Failure> {
+    api.read(move |database, _| Ok(Heard { after, changes: read::changes(database, after, N_AT_ONCE)?.into() })).await
 }
 
 fn event(change: &Change) -> Event {

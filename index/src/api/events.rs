@@ -111,9 +111,13 @@ pub(super) fn rows(reading: &mut Reading<'_>) -> Result<Response, Failure> {
         let expected = format!("at most {}, which is to_block", range.to_block);
         return Err(Failure::bad("from_block", &range.from_block.to_string(), &expected));
     }
-    let found = read::event_rows(reading.database, &events.table, range, asked.page()?)?;
-    let shown = found.iter().map(|row| shown(events, &row)).collect::<Result<Vec<_>>>()?;
-    reading.listed(shown, |row| cursor(&[&row["block"], &row["idx"]]))
+    let (found, is_cut) = read::event_rows(reading.database, &events.table, range, asked.page()?)?;
+    let limit = asked.limit()?;
+    let items = found.iter().take(limit).map(|row| shown(events, &row)).collect::<Result<Vec<_>>>()?;
+    let has_more = is_cut || found.len() > limit;
+    let next = items.last().filter(|_| has_more).map(|row| cursor(&[&row["block"], &row["idx"]]));
+    let as_of = read::as_of(reading.database)?;
+    Ok(reading.page_of(as_of, items, next))
 }
 
 fn place(parts: &[&str]) -> Option<Place> {

@@ -8,7 +8,8 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::Error;
+use super::guard::MAX_TIME;
+use crate::{Error, database::DatabaseError};
 
 /// Characters of a bad value that are told back.
 const MAX_TOLD: usize = 80;
@@ -33,6 +34,8 @@ pub(super) enum Code {
     Busy,
     /// The answer took too long.
     Timeout,
+    /// The index's store does not answer for the moment.
+    Unavailable,
     /// The index cannot be read.
     Unreadable,
 }
@@ -45,7 +48,7 @@ impl Code {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLong => StatusCode::URI_TOO_LONG,
             Self::Gone => StatusCode::GONE,
-            Self::NotReady | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotReady | Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Unreadable => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -56,6 +59,9 @@ impl Code {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Failure {
     error: Reason,
+    /// What the database says, which may name hosts and files. For the operator alone.
+    #[serde(skip)]
+    cause: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -67,7 +73,7 @@ struct Reason {
 
 impl Failure {
     pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { error: Reason { code, message: message.into() } }
+        Self { error: Reason { code, message: message.into() }, cause: None }
     }
 
     /// The parameter `name` has `value`, where `expected` should be.
@@ -83,11 +89,37 @@ impl Failure {
     pub(super) fn busy() -> Self {
         Self::new(Code::Busy, "too many requests at once; try again in a second")
     }
+
+    /// The answer took too long.
+    pub(super) fn late() -> Self {
+        Self::new(Code::Timeout, format!("no answer within {MAX_TIME:?}; ask for less, or later"))
+    }
+
+    /// As those who ask in this process are told, who are the operator: with the cause.
+    pub(super) fn in_full(mut self) -> Self {
+        self.error.message = self.cause.take().unwrap_or(self.error.message);
+        self
+    }
+
+    /// Takes the cause out.
+    pub(super) fn take_cause(&mut self) -> Option<String> {
+        self.cause.take()
+    }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::new(Code::Unreadable, error.to_string())
+        let (failure, error) = match error {
+            Error::Database(DatabaseError::Late) => return Self::late(),
+            Error::Database(error) if error.passes() => {
+                (Self::new(Code::Unavailable, "the index's store does not answer; try again in a second"), error)
+            }
+            Error::Database(error) => {
+                (Self::new(Code::Unreadable, "the index's store cannot be read; its operator is told why"), error)
+            }
+            error => return Self::new(Code::Unreadable, error.to_string()),
+        };
+        Self { cause: Some(error.to_string()), ..failure }
     }
 }
 
@@ -95,7 +127,7 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let code = self.error.code;
         let mut response = (code.status(), Json(self)).into_response();
-        if matches!(code, Code::Busy | Code::NotReady) {
+        if code.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

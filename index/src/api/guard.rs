@@ -25,7 +25,7 @@ use super::{
 const MAX_URI: usize = 8_192;
 
 /// How long an answer may take. Connections that follow changes are answered at once, and stay.
-const MAX_TIME: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(10) };
+pub(super) const MAX_TIME: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(10) };
 
 /// How long a browser may remember what is allowed, in seconds.
 const MAX_AGE: &str = "86400";
@@ -50,9 +50,7 @@ async fn bounded(api: &Api, request: Request, next: Next) -> Result<Response, Fa
         return Err(Failure::new(Code::TooLong, message));
     }
     let _permit = api.shared.requests.try_acquire().map_err(|_| Failure::busy())?;
-    tokio::time::timeout(MAX_TIME, next.run(request))
-        .await
-        .map_err(|_| Failure::new(Code::Timeout, format!("no answer within {MAX_TIME:?}; ask for less, or later")))
+    tokio::time::timeout(MAX_TIME, next.run(request)).await.map_err(|_| Failure::late())
 }
 
 /// Answers what a browser asks before a request of another origin, and lets the page read every answer, failures too.

@@ -26,7 +26,12 @@ pub(super) fn expand(config: &mut Config, folder: &Path, variable: &dyn Fn(&str)
     if config.store.is_empty() {
         return Err(Error::Config("store is empty; name a file, or a postgres:// URL".to_owned()));
     }
-    if !is_apart(&config.store) {
+    if config.store == ":memory:" {
+        let problem = "store is :memory:, of which each connection would have one for itself; name a file, or a \
+                       postgres:// URL";
+        return Err(Error::Config(problem.to_owned()));
+    }
+    if !config.store.contains("://") {
         config.store = folder.join(&config.store).display().to_string();
     }
     for (i, endpoint) in config.chain.endpoints.iter_mut().enumerate() {
@@ -44,11 +49,6 @@ pub(super) fn expand(config: &mut Config, folder: &Path, variable: &dyn Fn(&str)
         }
     }
     Ok(())
-}
-
-/// Whether a store is no path.
-fn is_apart(store: &str) -> bool {
-    store == ":memory:" || store.contains("://")
 }
 
 /// Replaces each `${NAME}`.

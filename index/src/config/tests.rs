@@ -47,7 +47,9 @@ fn variables_and_folders_are_filled_in() {
     let text = with("'a.db'", "'postgres://u:${EMPTY}@h/${ETH_RPC_URL}'");
     assert_eq!(parse(&text).unwrap().store, "postgres://u:@h/https://rpc.example/key");
     assert_eq!(parse(&with("'a.db'", "'/var/a.db'")).unwrap().store, "/var/a.db");
-    assert_eq!(parse(&with("'a.db'", "':memory:'")).unwrap().store, ":memory:");
+    let own =
+        "store is :memory:, of which each connection would have one for itself; name a file, or a postgres:// URL";
+    refused(&with("'a.db'", "':memory:'"), own);
     let text = format!("consensus = {{ url = 'http://h', keystore = 'keys/${{EMPTY}}me' }}\n{HEAD}{SOURCE}");
     assert_eq!(parse(&text).unwrap().consensus.unwrap().keystore, Path::new("/etc/index/keys/me"));
     let events = "kind = 'events'\nabi = 'a.json'\ncontracts = ['0x00000000000000000000000000000000000000aa']";

@@ -185,21 +185,25 @@ impl Desk {
     /// # Errors
     /// If there is no such epoch.
     pub fn epoch_status(&mut self, question: &EpochQuestion) -> Result<Answer, Refusal> {
-        let epoch = epoch(&self.rules, &question.project, question.epoch)?;
-        let ballot = ballot(&mut *self.database, &self.rules, &question.project, epoch)?;
-        let final_cid = ballot.and_then(|ballot| ballot.final_cid);
-        let status = if final_cid.is_some() { Status::ConsensusAchieved } else { Status::NoConsensus };
-        Ok(Answer { status, delayed_submission: false, final_cid })
+        self.submissions(&question.project, question.epoch).map(|(answer, _)| answer)
     }
 
-    /// All votes on an epoch, with their signatures: anybody can count them again.
+    /// Whether an epoch is agreed on, and all votes on it at the same moment, with their signatures: anybody can count them
+    /// again.
     ///
     /// # Errors
     /// If there is no such epoch.
-    pub fn submissions(&mut self, project: &str, blocks: Range) -> Result<Vec<Submitted>, Refusal> {
-        let epoch = epoch(&self.rules, project, blocks)?;
-        let ballot = ballot(&mut *self.database, &self.rules, project, epoch)?;
-        Ok(ballot.map(|ballot| ballot.votes).unwrap_or_default())
+    pub fn submissions(&mut self, project: &str, blocks: Range) -> Result<(Answer, Vec<Submitted>), Refusal> {
+        let Self { database, rules } = self;
+        let epoch = epoch(rules, project, blocks)?;
+        // Another desk may count votes in the same store.
+        database.begin_to_read()?;
+        let found = ballot(&mut **database, rules, project, epoch);
+        let ended = database.roll_back();
+        let (final_cid, votes) = found?.map(|ballot| (ballot.final_cid, ballot.votes)).unwrap_or_default();
+        ended?;
+        let status = if final_cid.is_some() { Status::ConsensusAchieved } else { Status::NoConsensus };
+        Ok((Answer { status, delayed_submission: false, final_cid }, votes))
     }
 
     /// The newest epoch that some project is agreed on at.

@@ -59,7 +59,7 @@ struct Shared {
     rules: Rules,
     limit: String,
     limits: Mutex<HashMap<Address, Limit>>,
-    at_once: Semaphore,
+    at_once: Arc<Semaphore>,
     clock: Clock,
 }
 
@@ -72,7 +72,7 @@ impl Registry {
     pub fn new(desk: Desk, limit: Option<&str>, clock: Clock) -> Result<Self> {
         let limit = limit.unwrap_or(LIMIT).to_owned();
         limit.parse::<Limit>()?;
-        let (rules, at_once) = (desk.rules().clone(), Semaphore::new(MAX_AT_ONCE));
+        let (rules, at_once) = (desk.rules().clone(), Arc::new(Semaphore::new(MAX_AT_ONCE)));
         let shared = Shared { desk: Mutex::new(desk), rules, limit, limits: Mutex::default(), at_once, clock };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -82,9 +82,14 @@ impl Registry {
         &self,
         work: impl FnOnce(&Shared) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let _permit = self.shared.at_once.acquire().await.map_err(|_| Fault::Broken)?;
+        let permit = self.shared.at_once.clone().acquire_owned().await.map_err(|_| Fault::Broken)?;
         let shared = self.shared.clone();
-        spawn_blocking(move || work(&shared)).await.map_err(|_| Fault::Broken)?
+        let done = spawn_blocking(move || {
+            // Who asked may go away; this goes on, and counts until it ends.
+            let _permit = permit;
+            work(&shared)
+        });
+        done.await.map_err(|_| Fault::Broken)?
     }
 }
 
@@ -205,10 +210,7 @@ async fn submissions(
     let Query(EpochOf { project, begin, end }) = query.map_err(|error| Fault::Form(error.body_text()))?;
     let work = move |shared: &Shared| {
         let (n_peers, n_needed) = (shared.rules.peers(&project).len(), shared.rules.n_needed(&project));
-        let epoch = Range { begin, end };
-        let votes = shared.desk(|desk, _| desk.submissions(&project, epoch))?;
-        let question = EpochQuestion { epoch, project, peer: None };
-        let answer = shared.desk(|desk, _| desk.epoch_status(&question))?;
+        let (answer, votes) = shared.desk(|desk, _| desk.submissions(&project, Range { begin, end }))?;
         Ok(json!({
             "status": answer.status,
             "finalizedSnapshotCID": answer.final_cid,
@@ -274,5 +276,48 @@ impl IntoResponse for Fault {
             response.headers_mut().insert(RETRY_AFTER, RETRY_SECS.into());
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::{consensus::DeskConfig, dag::Origin, database, epoch::Epochs};
+
+    fn registry() -> Registry {
+        let peers = format!("listen = \"127.0.0.1:0\"\npeers = [\"{}\"]", Address::ZERO);
+        let config: DeskConfig = toml::from_str(&peers).unwrap();
+        let origin = Origin { chain_id: 1, epochs: Epochs { genesis: 0, size: 10, offset: 0 } };
+        let desk = Desk::new(database::open(":memory:").unwrap(), Rules::new(&config, origin).unwrap());
+        Registry::new(desk, None, Arc::new(|| 0)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn work_counts_until_it_ends_though_nobody_waits_for_it() {
+        let registry = registry();
+        let n_free = || registry.shared.at_once.available_permits();
+        let mut ends = Vec::new();
+        for n_at_work in 1..=MAX_AT_ONCE {
+            let ((begun, has_begun), (end, ended)) = (tokio::sync::oneshot::channel(), mpsc::channel::<()>());
+            let worker = registry.clone();
+            let work = move |_: &Shared| {
+                begun.send(()).unwrap();
+                ended.recv().unwrap_err();
+                Ok(())
+            };
+            let asker = tokio::spawn(async move { worker.work(work).await });
+            has_begun.await.unwrap();
+            asker.abort();
+            assert!(asker.await.unwrap_err().is_cancelled());
+            assert_eq!(n_free(), MAX_AT_ONCE - n_at_work);
+            ends.push(end);
+        }
+        drop(ends);
+        drop(registry.shared.at_once.acquire_many(8).await.unwrap());
+        assert_eq!(n_free(), MAX_AT_ONCE);
     }
 }

@@ -154,7 +154,7 @@ impl Voter {
     /// Votes and asks until the future is dropped, and tells each round that had something to do.
     ///
     /// # Errors
-    /// Those of the store.
+    /// Those of the store that do not pass.
     pub async fn run(&self, now: impl Fn() -> u64, mut tell: impl FnMut(Round)) -> Result<()> {
         loop {
             let round = self.round(now()).await?;
@@ -169,12 +169,21 @@ impl Voter {
         }
     }
 
-    /// Goes once over what is due at `now`, in Unix seconds. Ends at the first that the desk does not answer.
+    /// Goes once over what is due at `now`, in Unix seconds. Ends at the first that the desk does not answer, and where the
+    /// store does not for the moment: what was not written down is asked for again, which changes nothing at the desk.
     ///
     /// # Errors
-    /// Those of the store.
+    /// Those of the store that do not pass.
     pub async fn round(&self, now: u64) -> Result<Round> {
         let mut round = Round::default();
+        match self.go(now, &mut round).await {
+            Err(error) if error.passes() => round.silence = Some(error.to_string()),
+            ended => ended?,
+        }
+        Ok(round)
+    }
+
+    async fn go(&self, now: u64, round: &mut Round) -> Result<()> {
         for due in self.with(move |database| due(database, now)).await? {
             let entry = self.ask(&due).await?;
             let silence = entry.pause.is_some().then(|| entry.reason.clone()).flatten();
@@ -186,7 +195,7 @@ impl Voter {
                 break;
             }
         }
-        Ok(round)
+        Ok(())
     }
 
     /// What the desk says of a claim: submits it first, if the desk does not have it.

@@ -1,6 +1,9 @@
 //! PostgreSQL: one server, one schema, and any number of processes that read and write.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use ::postgres::{
     Client, Config, NoTls, Statement,
@@ -20,7 +23,7 @@ mod insert;
 mod link;
 
 use address::Address;
-use fault::is_lost;
+use fault::{is_canceled, is_lost};
 use link::Link;
 
 pub(super) use fault::{passes, words};
@@ -37,6 +40,12 @@ const N_COPY: usize = 400;
 /// Bytes of an identifier; the server cuts off the rest without a word.
 const N_NAME: usize = 63;
 
+/// All that is read is as it was at one moment.
+const BEGIN_TO_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// The longest time that the server can give a statement.
+const MAX_TIME_MS: u128 = 2_147_483_647;
+
 /// A connection to a server, and what it takes to connect again. Blocks its thread: an asynchronous task uses it on a
 /// thread of its own, and may drop it anywhere.
 pub struct Postgres {
@@ -45,6 +54,8 @@ pub struct Postgres {
     is_lost: bool,
     is_inside: bool,
     is_durable: bool,
+    /// When the transaction that reads has to end.
+    deadline: Option<Instant>,
     statements: HashMap<String, Vec<(Vec<SqlType>, Statement)>>,
     n_statements: usize,
     /// The tables whose rows are staged in `staging_0`, `staging_1`, …
@@ -87,6 +98,7 @@ impl Postgres {
             is_lost: false,
             is_inside: false,
             is_durable: true,
+            deadline: None,
             statements: HashMap::new(),
             n_statements: 0,
             staged: Vec::new(),
@@ -213,6 +225,9 @@ impl Postgres {
 
     fn failed(&mut self, error: ::postgres::Error) -> DatabaseError {
         self.is_lost |= self.client.is_closed() || is_lost(&error);
+        if self.deadline.is_some() && is_canceled(&error) {
+            return DatabaseError::Late;
+        }
         if self.is_lost { self.address.lost(&words(&error)) } else { error.into() }
     }
 
@@ -223,6 +238,9 @@ impl Postgres {
 
     /// The statement for parameters of these types, which is kept ready.
     fn prepare(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Statement, DatabaseError> {
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(DatabaseError::Late);
+        }
         self.connected()?;
         // What has no value is not among the parameters of the translated statement.
         let types: Vec<SqlType> = values.iter().map(|value| sql_type(*value)).collect();
@@ -307,16 +325,26 @@ impl Database for Postgres {
     }
 
     fn begin_to_read(&mut self) -> Result<(), DatabaseError> {
-        self.begin_by("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        self.begin_by(BEGIN_TO_READ)
+    }
+
+    fn begin_to_read_until(&mut self, deadline: Instant) -> Result<(), DatabaseError> {
+        // 0 would be no bound. The server's bound is one of 31 bits, for each statement by itself.
+        let time = deadline.saturating_duration_since(Instant::now()).as_millis().clamp(1, MAX_TIME_MS);
+        self.begin_by(&format!("{BEGIN_TO_READ}; SET LOCAL statement_timeout = {time}"))?;
+        self.deadline = Some(deadline);
+        Ok(())
     }
 
     fn commit(&mut self) -> Result<(), DatabaseError> {
+        self.deadline = None;
         let committed = self.execute("COMMIT");
         self.is_inside = false;
         committed
     }
 
     fn roll_back(&mut self) -> Result<(), DatabaseError> {
+        self.deadline = None;
         self.is_inside = false;
         // The server has rolled back what a lost connection had begun.
         if self.is_lost || self.client.is_closed() { Ok(()) } else { self.execute("ROLLBACK") }

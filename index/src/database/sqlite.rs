@@ -4,6 +4,7 @@ use std::{
     fs::{self, File, TryLockError},
     io::ErrorKind,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use rusqlite::{
@@ -23,12 +24,17 @@ const N_STATEMENTS: usize = 128;
 /// Milliseconds that a connection waits for another that writes.
 const BUSY_MS: u64 = 10_000;
 
+/// Steps of SQLite's machine between two looks at the clock: some ten microseconds.
+const N_STEPS: i32 = 1_000;
+
 /// A connection to a file.
 #[derive(Debug)]
 pub struct Sqlite {
     connection: Connection,
     path: PathBuf,
     is_durable: bool,
+    /// When the transaction that reads has to end.
+    deadline: Option<Instant>,
     /// The file beside the database that is locked by who follows the chain. The system unlocks it when a process ends.
     lead: Option<File>,
 }
@@ -43,7 +49,7 @@ impl Sqlite {
         let connection = Connection::open(path).map_err(|error| refused(path, error))?;
         connection.set_prepared_statement_cache_capacity(N_STATEMENTS);
         connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
-        let mut sqlite = Self { connection, path: path.to_owned(), is_durable: false, lead: None };
+        let mut sqlite = Self { connection, path: path.to_owned(), is_durable: false, deadline: None, lead: None };
         // Looks before it touches: another program's file stays as it is.
         sqlite.looked(path)?;
         sqlite.connection.pragma_update(None, "journal_mode", "WAL").map_err(|error| refused(path, error))?;
@@ -61,7 +67,7 @@ impl Sqlite {
         let connection = Connection::open_with_flags(path, flags).map_err(|error| refused(path, error))?;
         connection.set_prepared_statement_cache_capacity(N_STATEMENTS);
         connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
-        let sqlite = Self { connection, path: path.to_owned(), is_durable: false, lead: None };
+        let sqlite = Self { connection, path: path.to_owned(), is_durable: false, deadline: None, lead: None };
         let version = sqlite.looked(path)?;
         if version == MIGRATIONS.len() {
             return Ok(sqlite);
@@ -73,6 +79,33 @@ impl Sqlite {
     fn looked(&self, path: &Path) -> Result<usize, DatabaseError> {
         self.version()
             .map_err(|error| if let DatabaseError::Sqlite(error) = error { refused(path, error) } else { error })
+    }
+
+    /// Ends the time that the transaction has, if it has one.
+    fn end_time(&mut self) -> Result<(), DatabaseError> {
+        if self.deadline.take().is_some() {
+            self.connection.progress_handler(0, None::<fn() -> bool>)?;
+        }
+        Ok(())
+    }
+
+    fn read(&self, sql: &str, values: &[Value<'_>]) -> Result<Rows, DatabaseError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let n_columns = statement.column_count();
+        let mut answer = statement.query(parameters(values)?)?;
+        let mut rows = Rows::new(n_columns);
+        while let Some(row) = answer.next()? {
+            for i in 0..n_columns {
+                rows.push(match row.get_ref(i)? {
+                    ValueRef::Null => Value::Null,
+                    ValueRef::Integer(value) => Value::Integer(value),
+                    ValueRef::Blob(bytes) => Value::Blob(bytes),
+                    text @ ValueRef::Text(_) => Value::Text(text.as_str().map_err(|error| column_error(i, error))?),
+                    ValueRef::Real(_) => return Err(DatabaseError::Column { column: i, kind: "REAL".to_owned() }),
+                });
+            }
+        }
+        Ok(rows)
     }
 
     /// How many migrations have been made.
@@ -149,22 +182,18 @@ impl Database for Sqlite {
     }
 
     fn ask(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Rows, DatabaseError> {
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let n_columns = statement.column_count();
-        let mut answer = statement.query(parameters(values)?)?;
-        let mut rows = Rows::new(n_columns);
-        while let Some(row) = answer.next()? {
-            for i in 0..n_columns {
-                rows.push(match row.get_ref(i)? {
-                    ValueRef::Null => Value::Null,
-                    ValueRef::Integer(value) => Value::Integer(value),
-                    ValueRef::Blob(bytes) => Value::Blob(bytes),
-                    text @ ValueRef::Text(_) => Value::Text(text.as_str().map_err(|error| column_error(i, error))?),
-                    ValueRef::Real(_) => return Err(DatabaseError::Column { column: i, kind: "REAL".to_owned() }),
-                });
-            }
+        // Many short statements never come to a look at the clock of their own.
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(DatabaseError::Late);
         }
-        Ok(rows)
+        self.read(sql, values).map_err(|error| match error {
+            DatabaseError::Sqlite(error)
+                if self.deadline.is_some() && error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) =>
+            {
+                DatabaseError::Late
+            }
+            error => error,
+        })
     }
 
     fn insert(&mut self, table: &Table, rows: &Rows) -> Result<u64, DatabaseError> {
@@ -207,11 +236,19 @@ impl Database for Sqlite {
         Ok(self.connection.execute_batch("BEGIN DEFERRED")?)
     }
 
+    fn begin_to_read_until(&mut self, deadline: Instant) -> Result<(), DatabaseError> {
+        self.begin_to_read()?;
+        self.deadline = Some(deadline);
+        Ok(self.connection.progress_handler(N_STEPS, Some(move || Instant::now() >= deadline))?)
+    }
+
     fn commit(&mut self) -> Result<(), DatabaseError> {
+        self.end_time()?;
         Ok(self.connection.execute_batch("COMMIT")?)
     }
 
     fn roll_back(&mut self) -> Result<(), DatabaseError> {
+        self.end_time()?;
         Ok(self.connection.execute_batch("ROLLBACK")?)
     }
 

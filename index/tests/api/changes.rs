@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Events of a connection, as a browser reads them.
-struct Follower {
+pub struct Follower {
     answer: Response,
     text: String,
     /// The number of the last event.
@@ -17,7 +17,7 @@ struct Follower {
 }
 
 impl Follower {
-    async fn connect(world: &World, path: &str, last: Option<u64>) -> Self {
+    pub async fn connect(world: &World, path: &str, last: Option<u64>) -> Self {
         let asked = world.ask(path);
         let asked = last.map_or_else(|| world.ask(path), |last| asked.header("Last-Event-ID", last));
         let answer = asked.send().await.unwrap();
@@ -43,7 +43,7 @@ impl Follower {
     }
 
     /// The next change.
-    async fn change(&mut self) -> Option<Value> {
+    pub async fn change(&mut self) -> Option<Value> {
         loop {
             let block = self.block().await?;
             let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);

@@ -1,5 +1,10 @@
 //! Requests that are wrong, or mean harm: each gets a failure in JSON that names what is wrong, and nothing breaks.
 
+use alloy::{json_abi::Event, primitives::Bytes, sol_types::SolValue};
+use index::{
+    abi::{EventTable, RawLog},
+    rows::Rows,
+};
 use reqwest::Method;
 use serde_json::Value;
 use tokio::{
@@ -7,7 +12,10 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::world::{World, failure, json_of};
+use crate::{
+    store::{Store, hash, token},
+    world::{World, failure, json_of, tokens},
+};
 
 #[tokio::test]
 async fn bad_parameters_are_named_with_their_value_and_the_remedy() {
@@ -157,8 +165,8 @@ async fn failures_of_the_store_are_told_and_pass() {
     let mut world = World::full().await;
     world.store.run("ALTER TABLE epoch RENAME TO epoch_away", &[]);
     let (code, message) = world.failure("/v1/epochs", 500).await;
-    assert_eq!(code, "unreadable");
-    assert!(message.contains("no such table: epoch"), "{message}");
+    let told = "the index's store cannot be read; its operator is told why";
+    assert_eq!((code.as_str(), message.as_str()), ("unreadable", told));
     world.store.run("ALTER TABLE epoch_away RENAME TO epoch", &[]);
     world.json("/v1/epochs").await;
     world.store.run("UPDATE epoch SET state = 9 WHERE id = 1", &[]);
@@ -174,4 +182,59 @@ async fn content_that_is_damaged_is_told_and_not_shown() {
     assert!(message.contains("is not that of its address"), "{message}");
     let failure: Value = json_of(world.get(&format!("/v1/snapshots/{}?format=raw", world.cids[0])).await).await;
     assert_eq!(failure["error"]["code"], "unreadable");
+}
+
+/// A world with logs of this many bytes each, one a block.
+async fn said(lengths: &[usize]) -> World {
+    let table = EventTable::new("tokens", &Event::parse("event Said(bytes content)").unwrap()).unwrap();
+    let mut store = Store::empty();
+    store.blocks(lengths.len() as u64);
+    store.database.create(&table.table).unwrap();
+    let mut rows = Rows::new(table.table.columns.len());
+    for (block, n_bytes) in (0..).zip(lengths) {
+        let data = (Bytes::from(vec![0xab; *n_bytes]),).abi_encode_params();
+        let topics = [table.signature];
+        let log = RawLog { block, idx: 3, tx: hash(block), contract: token(0), topics: &topics, data: &data };
+        assert!(table.push(&mut rows, &log));
+    }
+    store.database.insert(&table.table, &rows).unwrap();
+    let mut source = tokens();
+    source.events = vec![table];
+    World::with(store, vec![source]).await
+}
+
+/// Blocks of the rows of each page.
+async fn pages(world: &World, query: &str) -> Vec<Vec<u64>> {
+    let (mut pages, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = world.json(&format!("/v1/events/tokens_said?limit=1000{query}{after}")).await;
+        pages.push(page["items"].as_array().unwrap().iter().map(|row| row["block"].as_u64().unwrap()).collect());
+        let Some(next) = page["next"].as_str() else { return pages };
+        after = format!("&after={next}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_long_rows_end_early_and_the_next_goes_on() {
+    const LONG: usize = 64 << 10;
+    const MIB: usize = 1 << 20;
+    // Besides the content, a row has the hash of its transaction and the address of its contract.
+    const REST: usize = 52;
+    let block = |blocks: std::ops::Range<u64>| blocks.collect::<Vec<_>>();
+    let world = said(&[LONG; 40]).await;
+    assert_eq!(pages(&world, "").await, [block(0..15), block(15..30), block(30..40)]);
+    let down = |blocks: std::ops::Range<u64>| blocks.rev().collect::<Vec<_>>();
+    assert_eq!(pages(&world, "&order=desc").await, [down(25..40), down(10..25), down(0..10)]);
+    assert_eq!(pages(&world, "&from_block=3&to_block=17").await, [block(3..18)]);
+    let contract = format!("&contract={}&from_block=3&to_block=18", token(0));
+    assert_eq!(pages(&world, &contract).await, [block(3..18), block(18..19)]);
+    let few = world.json("/v1/events/tokens_said?limit=7").await;
+    assert_eq!((few["items"].as_array().unwrap().len(), few["next"].is_string()), (7, true));
+
+    // To the byte; and one that is too long for any page has one of its own.
+    let world = said(&[MIB - 2 * REST - 1, 1, MIB - 2 * REST, 1, 3 * MIB, 2 * MIB, 0, 0, MIB - REST]).await;
+    assert_eq!(
+        pages(&world, "").await,
+        [block(0..2), block(2..3), block(3..4), block(4..5), block(5..6), block(6..8), block(8..9)]
+    );
 }

@@ -10,6 +10,7 @@ mod twin;
 mod changes;
 mod content;
 mod documented;
+mod followers;
 mod hostile;
 mod load;
 mod pages;

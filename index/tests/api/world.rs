@@ -92,7 +92,11 @@ impl World {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let (stop, stopped) = oneshot::channel::<()>();
-            (address, stop, tokio::spawn(api::serve(listener, api, async move { drop(stopped.await) })))
+            (
+                address,
+                stop,
+                tokio::spawn(api::serve(listener, api, Arc::new(|_| ()), async move { drop(stopped.await) })),
+            )
         };
         let (address, stop, ended) = serve(store.path.to_str().unwrap()).await;
         let mut other = None;
@@ -153,7 +157,8 @@ impl World {
     }
 }
 
-fn tokens() -> Source {
+/// The source of transfers.
+pub fn tokens() -> Source {
     let config = EventsConfig { contracts: vec![], factory: None, abi: PathBuf::new(), events: vec![] };
     Source { name: "tokens".into(), kind: KindConfig::Events(config), events: vec![transfer()] }
 }

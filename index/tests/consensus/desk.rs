@@ -43,7 +43,7 @@ fn the_same_vote_again_changes_nothing() {
         check(&mut desk, (0, "good"), now, (Status::Accepted, false, None));
         check(&mut desk, (1, "good"), now, (Status::Accepted, false, None));
     }
-    let votes = desk.submissions(PROJECT, range(7)).unwrap();
+    let (_, votes) = desk.submissions(PROJECT, range(7)).unwrap();
     assert_eq!(votes.iter().map(|vote| vote.received_at).collect::<Vec<_>>(), [START, START]);
     // A repetition after the window does not make the vote a late one.
     check(&mut desk, (0, "good"), START + WINDOW + 1, (Status::Indeterminate, false, None));
@@ -64,7 +64,7 @@ fn a_contradiction_is_shown_and_counts_for_nothing() {
     check(&mut desk, (0, "good"), START + 2, (Status::Accepted, false, None));
     check(&mut desk, (1, "good"), START + 2, (Status::Accepted, false, None));
     assert_eq!(final_of(&mut desk, 7), None);
-    let votes = desk.submissions(PROJECT, range(7)).unwrap();
+    let (_, votes) = desk.submissions(PROJECT, range(7)).unwrap();
     let shown: Vec<_> = votes.iter().map(|vote| (vote.cid.clone(), vote.counts)).collect();
     let (good, bad) = (address_of("good"), address_of("bad"));
     assert_eq!(shown, [(good.clone(), false), (bad, false), (good.clone(), true), (good.clone(), true)]);
@@ -80,11 +80,11 @@ fn a_question_about_another_snapshot_is_a_contradiction_too() {
     let open = |desk: &Desk, content| submission(0, 7, content).open(desk.rules()).unwrap();
     let (good, bad) = (open(&desk, "good"), open(&desk, "bad"));
     assert_eq!(desk.confirm(&good, START).unwrap().status, Status::NotSubmitted);
-    assert!(desk.submissions(PROJECT, range(7)).unwrap().is_empty());
+    assert!(desk.submissions(PROJECT, range(7)).unwrap().1.is_empty());
     desk.submit(&good, START).unwrap();
     assert_eq!(desk.confirm(&good, START).unwrap().status, Status::Accepted);
     assert!(matches!(desk.confirm(&bad, START), Err(Refusal::Equivocation { .. })));
-    assert_eq!(desk.submissions(PROJECT, range(7)).unwrap().len(), 2);
+    assert_eq!(desk.submissions(PROJECT, range(7)).unwrap().1.len(), 2);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_peer_cannot_fill_the_disk() {
     store.run(&format!("{numbers} {sql}"), &[Value::Blob(peer.as_slice())]).unwrap();
     vote(&mut desk, 4, 7, "bad", START).unwrap();
     assert!(matches!(vote(&mut desk, 4, 8, "bad", START), Err(Refusal::TooFarAhead(found)) if found == peer));
-    assert!(desk.submissions(PROJECT, range(8)).unwrap().is_empty());
+    assert!(desk.submissions(PROJECT, range(8)).unwrap().1.is_empty());
     // What is there stays, the others go on, and what is agreed on makes room.
     assert_eq!(vote(&mut desk, 4, 7, "bad", START).unwrap().status, Status::Accepted);
     (0..3).for_each(|peer| drop(vote(&mut desk, peer, 7, "good", START).unwrap()));

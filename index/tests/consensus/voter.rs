@@ -4,10 +4,11 @@ use alloy::primitives::B256;
 use axum::{Router, http::StatusCode};
 use index::{
     consensus::{Desk, Outcome, Round, SINK, Voter, counts},
+    database::{Database, Postgres},
     rows::Value,
 };
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::mpsc, task::spawn_blocking};
 
 use crate::world::{
     File, ORIGIN, PROJECT, START, Served, WINDOW, address_of, desk, range, rules, signer, submission, vote,
@@ -249,4 +250,48 @@ async fn the_own_snapshot_is_never_replaced() {
     let mine =
         votes["submissions"].as_array().unwrap().iter().find(|vote| vote["snapshotCID"] == cid).cloned().unwrap();
     assert_eq!(mine["signature"], serde_json::to_value(&submission(0, 7, "mine").signature).unwrap());
+}
+
+/// A connection to the server's store, and the number of the process that it has there.
+fn connect(url: &str) -> (Box<dyn Database>, i64) {
+    let mut database = Postgres::open(url).unwrap();
+    let pid = database.ask("SELECT pg_backend_pid()", &[]).unwrap().first().unwrap().integer(0).unwrap();
+    (Box::new(database), pid)
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_waited_for() {
+    let desk = Served::start(desk(), None).await;
+    let node = Node::new("away", 0, &desk.url);
+    node.has(7, "good");
+    let Some(url) = node.file.url.clone() else { return };
+    let place = url.clone();
+    let (database, pid) = spawn_blocking(move || connect(&place)).await.unwrap();
+    let voter = Voter::new(database, &desk.url, signer(0), ORIGIN.chain_id).unwrap();
+    let end = move || {
+        let sql = "SELECT pg_terminate_backend(?1::int, 10000)";
+        assert_eq!(connect(&url).0.ask(sql, &[Value::Integer(pid)]).unwrap().len(), 1);
+    };
+    spawn_blocking(end).await.unwrap();
+    let (sender, mut rounds) = mpsc::unbounded_channel();
+    let voting = voter.run(|| START, |round| drop(sender.send(round)));
+    let hearing = async { [rounds.recv().await.unwrap(), rounds.recv().await.unwrap()] };
+    let [first, second] = tokio::select! {
+        ended = voting => panic!("{ended:?}"),
+        rounds = hearing => rounds,
+    };
+    let silence = first.silence.unwrap();
+    assert!(first.outcomes.is_empty() && silence.contains("does not answer: "), "{silence}");
+    assert!(!silence.contains("hunter2"), "{silence}");
+    assert_eq!(second.silence, None);
+    assert_eq!(second.outcomes.iter().map(|(_, outcome)| *outcome).collect::<Vec<_>>(), [Outcome::Submitted]);
+}
+
+#[tokio::test]
+async fn a_store_that_is_damaged_ends_the_voting() {
+    let desk = Served::start(desk(), None).await;
+    let node = Node::new("damaged", 0, &desk.url);
+    node.has(7, "good").file.open().run("UPDATE outbox SET body = '{'", &[]).unwrap();
+    let ended = node.voter.run(|| START, |round| panic!("{round:?}")).await;
+    assert!(ended.unwrap_err().to_string().contains("of the outbox cannot be read"));
 }

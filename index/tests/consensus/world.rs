@@ -78,7 +78,7 @@ pub(crate) fn final_of(desk: &mut Desk, epoch: u64) -> Option<String> {
 /// A file that is deleted in the end, and a schema that says the same.
 pub(crate) struct File {
     path: PathBuf,
-    url: Option<String>,
+    pub(crate) url: Option<String>,
 }
 
 impl File {

@@ -5,6 +5,7 @@
 #[path = "../postgres/mod.rs"]
 mod postgres;
 
+mod deadline;
 mod files;
 mod insert;
 mod lead;

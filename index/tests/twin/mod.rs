@@ -6,6 +6,7 @@
 use std::panic::Location;
 use std::path::Path;
 use std::thread;
+use std::time::Instant;
 
 use index::database::{Database, DatabaseError, Postgres, Sqlite};
 use index::rows::{Rows, Table, Value};
@@ -108,6 +109,10 @@ impl Database for Twin {
 
     fn begin_to_read(&mut self) -> Result<(), DatabaseError> {
         self.both("begin to read", |database| database.begin_to_read(), PartialEq::eq)
+    }
+
+    fn begin_to_read_until(&mut self, deadline: Instant) -> Result<(), DatabaseError> {
+        self.both("begin to read", |database| database.begin_to_read_until(deadline), PartialEq::eq)
     }
 
     fn commit(&mut self) -> Result<(), DatabaseError> {

@@ -106,6 +106,7 @@ impl RunArgs {
         let metrics = Arc::new(Metrics::of(node.calls()));
         let (told, progress) = watch::channel(Progress::default());
         let api = api(&config, progress.clone(), Arc::clone(&metrics))?;
+        let (observer, events) = observer(metrics);
         // Before the chain is asked for anything: what is mistyped is to be known at once.
         let voter = match &config.consensus {
             Some(consensus) => Some(self.password.open(&consensus.keystore)?),
@@ -116,10 +117,9 @@ impl RunArgs {
         spawn_blocking(move || database::open(&store).map(drop)).await.wrap_err("opening the store")??;
         let listen = self.listen.or(config.api.as_ref().map(|api| api.listen));
         let server = match listen {
-            Some(address) => Some(Server::start(address, api.clone(), output).await?),
+            Some(address) => Some(Server::start(address, api.clone(), Arc::clone(&observer), output).await?),
             None => None,
         };
-        let (observer, events) = observer(metrics);
         let (stop, stopped) = watch::channel(false);
         let indexing = node::run(node, observer, told, when_true(stopped));
         let voting = async {
@@ -235,13 +235,13 @@ fn is_done(config: &Config, progress: Progress, status: &Value) -> bool {
 }
 
 impl Server {
-    async fn start(address: SocketAddr, api: Api, output: &Output) -> eyre::Result<Self> {
+    async fn start(address: SocketAddr, api: Api, observer: Observer, output: &Output) -> eyre::Result<Self> {
         let listener = TcpListener::bind(address).await.map_err(|error| {
             eyre!("the API cannot be served at {address}: {error}; name another address by --listen")
         })?;
         output.note(format_args!("serving the API at http://{}", listener.local_addr()?));
         let (stop, stopped) = watch::channel(false);
-        Ok(Self { stop, ended: tokio::spawn(serve(listener, api, when_true(stopped))) })
+        Ok(Self { stop, ended: tokio::spawn(serve(listener, api, observer, when_true(stopped))) })
     }
 
     async fn end(self) -> eyre::Result<()> {

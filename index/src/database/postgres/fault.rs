@@ -23,3 +23,8 @@ pub(super) fn is_lost(error: &::postgres::Error) -> bool {
     let ends = [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW];
     error.is_closed() || is_io || error.code().is_some_and(|code| ends.contains(code) || code.code().starts_with("08"))
 }
+
+/// Whether the server gave the statement up, for its time or because somebody asked it to.
+pub(super) fn is_canceled(error: &::postgres::Error) -> bool {
+    error.code() == Some(&SqlState::QUERY_CANCELED)
+}

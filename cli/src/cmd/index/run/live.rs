@@ -82,6 +82,7 @@ impl<'a> Live<'a> {
                 self.warn(format!("{reason}; it is tried again"));
                 self.trouble = Some(reason.clone());
             }
+            Event::Unanswered { reason } => self.warn(format!("a request of the API had no answer: {reason}")),
             Event::Leading(false) => {
                 self.warn("another process follows the chain into this store; this one makes snapshots for it");
             }
