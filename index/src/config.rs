@@ -13,7 +13,12 @@ use crate::{
     consensus::DeskConfig,
     database::taken_names,
     epoch::Epochs,
-    kind::{Kind, erc1620::Erc1620, events::Events, uniswap_v2::UniswapV2},
+    kind::{
+        Kind,
+        erc1620::Erc1620,
+        events::Events,
+        uniswap_v2::{UniswapV2, payload::MAX_BLOCKS},
+    },
 };
 
 mod check;
@@ -143,6 +148,10 @@ pub struct EventsConfig {
     /// The events that are wanted, by name, or by signature where a name has several; all if there are none here.
     #[serde(default)]
     pub events: Vec<String>,
+    /// What is read of each contract at the end of each epoch: view functions of the ABI, by name, with constant arguments
+    /// where they take some, as in `balanceOf(0x…)`. Old epochs need endpoints that keep old states.
+    #[serde(default)]
+    pub reads: Vec<String>,
 }
 
 /// A contract that makes contracts.
@@ -209,8 +218,15 @@ impl Config {
         let kinds = self.sources.iter().map(|source| -> Result<Box<dyn Kind>> {
             let SourceConfig { name, start_block, kind } = source;
             match kind {
-                KindConfig::Events(events) => Ok(Box::new(Events::new(name, *start_block, events)?)),
+                KindConfig::Events(events) => {
+                    Ok(Box::new(Events::new(name, *start_block, events)?.with_ends_of(self.epochs)))
+                }
                 KindConfig::Erc1620(streams) => Ok(Box::new(Erc1620::new(name, *start_block, streams)?)),
+                KindConfig::UniswapV2(_) if self.epochs.size > MAX_BLOCKS => Err(Error::Config(format!(
+                    "epochs.size is {}, and source {name} takes epochs of at most {MAX_BLOCKS} blocks, whose snapshots IPFS \
+                     tools take; make it smaller",
+                    self.epochs.size
+                ))),
                 KindConfig::UniswapV2(pairs) => Ok(Box::new(UniswapV2::new(name, *start_block, pairs.clone())?)),
             }
         });

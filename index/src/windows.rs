@@ -3,11 +3,12 @@
 //!
 //! A project that begins inside a window was zero before. An epoch in which a project has no snapshot adds nothing.
 
-use alloy::primitives::U256;
+use alloy::primitives::{Address, U256};
 
 use crate::{
     Error, Result,
     database::Database,
+    kind::uniswap_v2::query::Query,
     rows::{Row, Value},
     stage::{Snapshots, checkpoint},
 };
@@ -73,6 +74,24 @@ pub fn sums(database: &mut dyn Database, project: &str, window: Window) -> Resul
         sums.push((at, sum));
     }
     Ok(sums)
+}
+
+/// What was traded of `token` over `window` in all pairs of `source` that have projects, in order of names; none if no
+/// such pair has the token by the end of the window. `source` is of kind `uniswap-v2`.
+///
+/// `volume`, `fee`, `mint` and `burn` are units of the token, and `volume_usd` is in dollars of 18 decimals; `n_swaps`,
+/// `n_mints` and `n_burns` count trades in its pairs.
+///
+/// # Errors
+/// As [`sum`].
+pub fn token_sums(
+    database: &mut dyn Database,
+    source: &str,
+    token: Address,
+    window: Window,
+) -> Result<Vec<(String, U256)>> {
+    let sums = Query::new(database, source).token_sums(token, window.from, window.to)?;
+    Ok(sums.into_iter().map(|(name, sum)| (name.to_owned(), sum)).collect())
 }
 
 /// The epochs up to `to` that end at most `seconds` before `to` ends. Times of blocks never fall, so that the first of

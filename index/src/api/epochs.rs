@@ -1,5 +1,6 @@
 //! Epochs, projects, lists of snapshots, and sums over windows.
 
+use alloy::primitives::{Address, U256};
 use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,6 +12,7 @@ use super::{
 };
 use crate::{
     epoch::EpochState,
+    kind::uniswap_v2,
     read,
     windows::{self, Window},
 };
@@ -21,8 +23,12 @@ const UNITS: [(char, u64); 4] = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400
 /// What sums come to over a window of epochs.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct WindowEntry {
-    /// The project.
-    project: String,
+    /// The project, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project: Option<String>,
+    /// The token, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
     /// The first epoch.
     from: u64,
     /// The last epoch.
@@ -90,21 +96,65 @@ pub(super) fn snapshots(reading: &mut Reading<'_>) -> Result<Response, Failure> 
 
 pub(super) fn window(reading: &mut Reading<'_>) -> Result<Response, Failure> {
     let asked = reading.asked;
+    if let Some(token) = asked_token(reading)? {
+        return token_window(reading, token);
+    }
     let project = asked.text("project").unwrap_or_default();
     let no_sums =
         || Failure::not_found(format!("{} has no sums; /v1/projects lists all that there are", told(project)));
     let newest = windows::newest(reading.database)?.ok_or_else(no_sums)?;
     let window = asked_window(reading, newest)?;
-    let mut sums = windows::sums(reading.database, project, window)?;
+    let sums = windows::sums(reading.database, project, window)?;
     if sums.is_empty() {
         return Err(no_sums());
     }
-    if let Some(name) = asked.text("name") {
+    summed(reading, (Some(project), None), window, sums)
+}
+
+/// The token that is asked for, if it is not a project.
+fn asked_token(reading: &Reading<'_>) -> Result<Option<Address>, Failure> {
+    let asked = reading.asked;
+    let problem = match (asked.text("project"), asked.address("token")?) {
+        (None, Some(token)) => return Ok(Some(token)),
+        (Some(_), None) if asked.text("source").is_none() => return Ok(None),
+        (Some(_), None) => "source is given without token; leave it out, since a project has its source's name",
+        (Some(_), Some(_)) => "project and token are both given; give one of them",
+        (None, None) => "neither project nor token is given; give one, as /v1/projects and /v1/tokens list them",
+    };
+    Err(Failure::new(Code::BadParameter, problem))
+}
+
+/// The same of a token, over all its pairs.
+fn token_window(reading: &mut Reading<'_>, token: Address) -> Result<Response, Failure> {
+    let source = reading.source(uniswap_v2::KIND)?;
+    let no_pair = |until: &str| {
+        let remedy = "/v1/tokens lists all of them";
+        Failure::not_found(format!("{token} is no token of a pair with snapshots{until}; {remedy}"))
+    };
+    let newest = windows::newest(reading.database)?.ok_or_else(|| no_pair(""))?;
+    let window = asked_window(reading, newest)?;
+    let sums = windows::token_sums(reading.database, &source.name, token, window)?;
+    if sums.is_empty() {
+        return Err(no_pair(&format!(" at the end of epoch {}", window.to)));
+    }
+    summed(reading, (None, Some(token)), window, sums)
+}
+
+/// The sums of a project or a token, or the one of them that is asked for.
+fn summed(
+    reading: &mut Reading<'_>,
+    (project, token): (Option<&str>, Option<Address>),
+    window: Window,
+    mut sums: Vec<(String, U256)>,
+) -> Result<Response, Failure> {
+    let (project, token) = (project.map(str::to_owned), token.map(|token| token.to_checksum(None)));
+    if let Some(name) = reading.asked.text("name") {
         let names: Vec<_> = sums.iter().map(|(name, _)| name.clone()).collect();
         sums.retain(|(it, _)| it == name);
         if sums.is_empty() {
+            let whose = project.or(token).unwrap_or_default();
             return Err(Failure::not_found(format!(
-                "{} is no sum of {project}; give one of {}",
+                "{} is no sum of {whose}; give one of {}",
                 told(name),
                 names.join(", ")
             )));
@@ -112,7 +162,8 @@ pub(super) fn window(reading: &mut Reading<'_>) -> Result<Response, Failure> {
     }
     let last = read::epoch(reading.database, window.to)?;
     let entry = last.map(|last| WindowEntry {
-        project: project.to_owned(),
+        project,
+        token,
         from: window.from,
         to: window.to,
         block: last.last_block,

@@ -111,13 +111,15 @@ pub(super) fn rows(reading: &mut Reading<'_>) -> Result<Response, Failure> {
         let expected = format!("at most {}, which is to_block", range.to_block);
         return Err(Failure::bad("from_block", &range.from_block.to_string(), &expected));
     }
+    // Rows of later blocks are there before what is derived from them, and are not what the answer says that it is of.
+    let Some(newest) = read::as_of(reading.database)? else { return reading.nothing() };
+    let range = EventRange { to_block: range.to_block.min(newest.block), ..range };
     let (found, is_cut) = read::event_rows(reading.database, &events.table, range, asked.page()?)?;
     let limit = asked.limit()?;
     let items = found.iter().take(limit).map(|row| shown(events, &row)).collect::<Result<Vec<_>>>()?;
     let has_more = is_cut || found.len() > limit;
     let next = items.last().filter(|_| has_more).map(|row| cursor(&[&row["block"], &row["idx"]]));
-    let as_of = read::as_of(reading.database)?;
-    Ok(reading.page_of(as_of, items, next))
+    Ok(reading.page_of(Some(newest), items, next))
 }
 
 fn place(parts: &[&str]) -> Option<Place> {

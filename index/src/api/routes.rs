@@ -155,10 +155,12 @@ pub(super) const ROUTES: &[Route] = &[
     },
     Route {
         path: "/v1/windows",
-        summary: "What the sums of a project come to over a window of epochs: by `from` and `to`, or by the time before \
-                  the end of `to`.",
+        summary: "What the sums of a project, or of a token in all its pairs, come to over a window of epochs: by `from` \
+                  and `to`, or by the time before the end of `to`.",
         parameters: &[
-            PROJECT,
+            query("project", Form::Text, "The project's id; this or `token` is given."),
+            TOKEN,
+            SOURCE,
             query("name", Form::Text, "The sum; all if not given."),
             query("from", Form::Count, "The first epoch."),
             query("to", Form::Count, "The last epoch; the newest one if not given."),

@@ -136,3 +136,13 @@ fn a_file_that_is_not_there_is_named() {
     assert!(error.starts_with("/nowhere/index.toml: No such file or directory"), "{error}");
     assert!(error.ends_with("name another file, or write one by `streamctl index init`"), "{error}");
 }
+
+#[test]
+fn epochs_of_pairs_are_short_enough_for_their_snapshots() {
+    let sized = |size: u64| UNISWAP.replace("size = 10\n", &format!("size = {size}\n"));
+    assert!(parse(&sized(10_000)).unwrap().kinds().is_ok());
+    let error = parse(&sized(10_001)).unwrap().kinds().err().expect("it is refused").to_string();
+    let told = "epochs.size is 10001, and source uniswap takes epochs of at most 10000 blocks, whose snapshots IPFS tools \
+                take; make it smaller";
+    assert_eq!(error, told);
+}

@@ -1,7 +1,8 @@
 //! The generic kind: the decoded events of any contracts, row by row, without a line of code.
 //!
 //! The snapshot of an epoch has the rows of each event in the order of the chain. If they are more than a mebibyte, it
-//! has links to pages of them instead, each of no more than that, or of one row.
+//! has links to pages of them instead, each of no more than that, or of one row. Beside them stands what the contracts say
+//! of themselves at the end of the epoch, if the source is to read it.
 
 use std::{borrow::Cow, collections::BTreeMap, path::Path};
 
@@ -11,6 +12,7 @@ use alloy::{
 };
 use ipld_core::ipld::Ipld;
 
+use self::reads::Reads;
 use super::{Keep, Kind, Reader};
 use crate::{
     Error, Result,
@@ -19,11 +21,13 @@ use crate::{
     config::{EventsConfig, FactoryConfig},
     content::{DAG_CBOR, cid, encode},
     database::Database,
-    epoch::Epoch,
+    epoch::{Epoch, Epochs},
     event::{Emitter, Factory, Watch, Watched},
     rows::{Row, Table, Value},
     snapshot::{EpochHead, Snapshot},
 };
+
+mod reads;
 
 /// What payloads say that they are.
 const KIND: &str = "events";
@@ -41,13 +45,15 @@ const N_ABI_BYTES: u64 = 16 << 20;
 #[derive(Debug)]
 pub struct Events {
     watch: Watch,
+    reads: Reads,
 }
 
 impl Events {
     /// The source `name`, with the events of its ABI file.
     ///
     /// # Errors
-    /// If the file is no ABI, an event is not in it, or two events would share a table.
+    /// If the file is no ABI, an event is not in it, or two events would share a table; if what is to be read is not in it,
+    /// cannot be read, or is too much.
     pub fn new(name: &str, start_block: u64, config: &EventsConfig) -> Result<Self> {
         let abi = read_abi(name, &config.abi)?;
         let chosen = choose(name, &abi, config)?;
@@ -72,7 +78,16 @@ impl Events {
             }
             events.push(Watched { table, emitter: emitter.clone(), topic1: None });
         }
-        Ok(Self { watch: Watch { source: name.to_owned(), start_block, events, factory } })
+        let reads = Reads::new(name, start_block, &abi, config)?;
+        Ok(Self { watch: Watch { source: name.to_owned(), start_block, events, factory }, reads })
+    }
+
+    /// The same, which reads its contracts at the ends of these epochs. Without them it reads nothing, and has no
+    /// snapshots if there is something to be read.
+    #[must_use]
+    pub fn with_ends_of(mut self, epochs: Epochs) -> Self {
+        self.reads.cut(epochs);
+        self
     }
 
     /// The rows of each event, if one block holds them all.
@@ -125,22 +140,24 @@ impl Kind for Events {
     }
 
     fn tables(&self) -> Vec<Table> {
-        Vec::new()
+        self.reads.table().into_iter().collect()
     }
 
-    fn prepare(&mut self, _database: &mut dyn Database, _reader: &dyn Reader, _blocks: Blocks) -> Result<()> {
-        Ok(())
+    fn prepare(&mut self, database: &mut dyn Database, reader: &dyn Reader, blocks: Blocks) -> Result<()> {
+        self.reads.prepare(database, reader, blocks)
     }
 
-    fn derive(&mut self, _database: &mut dyn Database, _blocks: Blocks) -> Result<()> {
-        Ok(())
+    fn derive(&mut self, database: &mut dyn Database, blocks: Blocks) -> Result<()> {
+        self.reads.write(database, blocks)
     }
 
     fn unwind(&mut self, _database: &mut dyn Database, _to: u64) -> Result<()> {
+        self.reads.forget();
         Ok(())
     }
 
     fn snapshots(&mut self, database: &mut dyn Database, epoch: &Epoch) -> Result<Vec<Snapshot>> {
+        let state = self.reads.state(database, epoch)?;
         let n_events = self.watch.events.len();
         let mut n_rows = vec![0_usize; n_events];
         let (key, lists) = match self.inline(database, epoch)? {
@@ -164,6 +181,9 @@ impl Kind for Events {
             Ok(Ipld::Map(payload)) => payload,
             other => unreachable!("a head is a map: {other:?}"),
         };
+        if let Some(state) = state {
+            payload.insert("state".to_owned(), state);
+        }
         let by_event: BTreeMap<_, _> = names().zip(lists.into_iter().map(Ipld::List)).collect();
         payload.insert(key.to_owned(), Ipld::Map(by_event));
         let bytes = encode(&Ipld::Map(payload));

@@ -299,10 +299,16 @@ impl Kind for UniswapV2 {
         self.tokens.write(database, tokens)
     }
 
-    fn unwind(&mut self, _: &mut dyn Database, _: u64) -> Result<()> {
+    fn unwind(&mut self, database: &mut dyn Database, to: u64) -> Result<()> {
         self.tokens.forget();
         self.older.clear();
-        self.market = None;
+        // The market of an epoch that stays is that of the other branch too.
+        self.market = self.market.take().filter(|market| market.is_of(to));
+        let Some(before) = self.start_block.checked_sub(1).filter(|before| to <= *before) else { return Ok(()) };
+        // What older pairs held stands under the block before the first, which the other branch may not have either.
+        for table in [&self.tables.pair, &self.tables.token] {
+            database.run(&format!("DELETE FROM {table} WHERE block = ?1"), &[Value::count(before)])?;
+        }
         Ok(())
     }
 

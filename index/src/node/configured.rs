@@ -85,7 +85,8 @@ fn describe(source: &SourceConfig, kinds: &[Box<dyn Kind>]) -> String {
                 .map(|event| format!("{} {}", event.table.table.name, event.table.signature))
                 .collect();
             let factory = config.factory.as_ref().map(|factory| (factory.address, &factory.event, &factory.argument));
-            format!("events from {start_block} of {:?}, factory {factory:?}, {events:?}", config.contracts)
+            let text = format!("events from {start_block} of {:?}, factory {factory:?}, {events:?}", config.contracts);
+            if config.reads.is_empty() { text } else { format!("{text}, reads {:?}", config.reads) }
         }
     }
 }

@@ -29,7 +29,7 @@ fn example(world: &World, path: &str, name: &str) -> String {
 /// What else a route needs to have an answer: one of several parameters.
 fn further(path: &str) -> &'static str {
     match path {
-        "/v1/windows" => "from=0",
+        "/v1/windows" => "project=tokens/all&from=0",
         "/v1/changes" => "after=0",
         _ => "",
     }

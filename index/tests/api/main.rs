@@ -7,6 +7,7 @@ mod postgres;
 #[path = "../twin/mod.rs"]
 mod twin;
 
+mod behind;
 mod changes;
 mod content;
 mod documented;
@@ -19,6 +20,7 @@ mod sources;
 mod state;
 mod store;
 mod streams;
+mod token_windows;
 mod uniswap;
 mod windows;
 mod world;

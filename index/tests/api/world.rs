@@ -159,7 +159,7 @@ impl World {
 
 /// The source of transfers.
 pub fn tokens() -> Source {
-    let config = EventsConfig { contracts: vec![], factory: None, abi: PathBuf::new(), events: vec![] };
+    let config = EventsConfig { contracts: vec![], factory: None, abi: PathBuf::new(), events: vec![], reads: vec![] };
     Source { name: "tokens".into(), kind: KindConfig::Events(config), events: vec![transfer()] }
 }
 

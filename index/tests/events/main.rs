@@ -9,6 +9,7 @@ mod config;
 mod export;
 mod kept;
 mod pages;
+mod reads;
 mod snapshots;
 mod spreadsheet;
 
@@ -67,7 +68,7 @@ impl Drop for Folder {
 
 fn events_config(abi: &Path, events: &[&str]) -> EventsConfig {
     let events = events.iter().map(|event| (*event).to_owned()).collect();
-    EventsConfig { contracts: vec![CONTRACT], factory: None, abi: abi.to_owned(), events }
+    EventsConfig { contracts: vec![CONTRACT], factory: None, abi: abi.to_owned(), events, reads: Vec::new() }
 }
 
 fn hash(number: u64) -> B256 {

@@ -24,6 +24,7 @@ mod endpoint;
 mod finality;
 mod lies;
 mod matrix;
+mod reads;
 mod run;
 mod standby;
 mod stopping;

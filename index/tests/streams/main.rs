@@ -18,4 +18,5 @@ mod reorgs;
 mod snapshots;
 mod traffic;
 mod versions;
+mod windows;
 mod world;

@@ -141,7 +141,7 @@ fn parties_come_and_go_one_by_one() {
 }
 
 /// What a recount of the logs of some blocks gives, by the names of the sums.
-fn recount(logs: &[Log], first: u64, last: u64) -> HashMap<(Address, Address, &'static str), U256> {
+pub(crate) fn recount(logs: &[Log], first: u64, last: u64) -> HashMap<(Address, Address, &'static str), U256> {
     let world = World::get();
     let mut sums = HashMap::new();
     let mut tokens: HashMap<(Address, U256), Address> = HashMap::new();

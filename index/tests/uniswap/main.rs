@@ -3,9 +3,11 @@
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+mod behind;
 mod exact;
 #[path = "../fixture/mod.rs"]
 mod fixture;
+mod forks;
 mod hostile;
 mod pooler;
 #[path = "../postgres/mod.rs"]
@@ -13,5 +15,6 @@ mod postgres;
 mod source;
 #[path = "../twin/mod.rs"]
 mod twin;
+mod weeks;
 mod windows;
 mod world;

@@ -13,15 +13,15 @@ use crate::fixture::GENESIS_TIME;
 use crate::world::{EPOCHS, SOURCE, n_epochs, world};
 
 /// What every epoch has, without sums: read from the payloads' lists and from the events' rows.
-struct Recount {
+pub(crate) struct Recount {
     /// By epoch, the time of its end.
-    ends: Vec<u64>,
+    pub(crate) ends: Vec<u64>,
     /// By epoch and pair.
-    totals: Vec<BTreeMap<Address, Totals>>,
+    pub(crate) totals: Vec<BTreeMap<Address, Totals>>,
     reserves: Vec<BTreeMap<Address, TotalReserves>>,
 }
 
-fn recount(database: &mut dyn Database) -> Recount {
+pub(crate) fn recount(database: &mut dyn Database) -> Recount {
     let ends = database.ask("SELECT end_timestamp FROM epoch ORDER BY id", &[]).unwrap();
     let ends: Vec<u64> = ends.iter().map(|row| row.count(0).unwrap()).collect();
     let mut totals = vec![BTreeMap::new(); ends.len()];

@@ -365,6 +365,8 @@ pub fn snapshot_all(kind: &mut UniswapV2, database: &mut dyn Database, head: u64
             store(database, &epoch, &snapshot, &mut totals);
         }
     }
+    let sql = "INSERT INTO cursor SELECT 'derived', number, hash FROM block WHERE number = ?1";
+    assert_eq!(database.run(sql, &[Value::count(head)]).unwrap(), 1);
     database.commit().unwrap();
 }
 

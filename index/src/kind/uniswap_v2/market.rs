@@ -95,15 +95,24 @@ impl Market {
         let mut market = Self::default();
         let Some(last) = last else { return Ok(market) };
         market.add_pairs(database, tables, Blocks { first: 0, last })?;
+        // One question for all pairs, each of which is a seek: a pair without logs holds what it came in with.
+        let last_of = |reserve: &str| {
+            format!(
+                "(SELECT {sync}.{reserve} FROM {sync} WHERE {sync}.contract = {pair}.address AND {sync}.block <= ?1 \
+                 ORDER BY {sync}.block DESC, {sync}.idx DESC LIMIT 1)",
+                sync = tables.sync,
+                pair = tables.pair
+            )
+        };
         let sql = format!(
-            "SELECT reserve0, reserve1 FROM {} WHERE contract = ?1 AND block <= ?2 ORDER BY block DESC, idx DESC LIMIT 1",
-            tables.sync
+            "SELECT address, {}, {} FROM {} WHERE block <= ?1",
+            last_of("reserve0"),
+            last_of("reserve1"),
+            tables.pair
         );
-        for (pair, reserves) in market.pairs.iter().zip(&mut market.reserves) {
-            let rows = database.ask(&sql, &[Value::Blob(pair.address.as_slice()), Value::count(last)])?;
-            if let Some(row) = rows.first() {
-                *reserves = reserves_of(row, 0)?;
-            }
+        for row in database.ask(&sql, &[Value::count(last)])?.iter().filter(|row| !row.is_null(1)) {
+            let pair = market.pair(row.address(0)?)?;
+            market.reserves[pair] = reserves_of(row, 1)?;
         }
         Ok(market)
     }
@@ -112,6 +121,11 @@ impl Market {
     pub(crate) fn is_before(&self, epoch: &Epoch) -> bool {
         let before = epoch.blocks.first.checked_sub(1).map(|last| (last, epoch.begin_parent_hash));
         before.is_some() && self.at == before
+    }
+
+    /// Whether all that it knows comes from block `to` and those before it.
+    pub(crate) fn is_of(&self, to: u64) -> bool {
+        self.at.is_none_or(|(last, _)| last <= to)
     }
 
     /// Goes on to the end of `epoch`, and tells what pairs held on the way.

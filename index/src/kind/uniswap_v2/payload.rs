@@ -15,6 +15,10 @@ use super::{
 };
 use crate::snapshot::{Account, EpochHead, Word};
 
+/// Blocks that an epoch of pairs has at most: reserves of more would have more than the two mebibytes that IPFS tools take
+/// as one block.
+pub(crate) const MAX_BLOCKS: u64 = 10_000;
+
 /// A number without a sign: in DAG-CBOR a byte string, the highest byte first, without leading zeros.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Amount(pub U256);
@@ -355,5 +359,65 @@ impl de::Visitor<'_> for Bytes {
 
     fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
         Ok(bytes.to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::B256;
+
+    use super::*;
+    use crate::{block::Blocks, content, epoch::Epoch};
+
+    /// Numbers of so many bits, one a block: a reserve has 112, and what is worth dollars at most 192.
+    fn column(n_bits: usize) -> Vec<Amount> {
+        vec![Amount(U256::MAX >> (256 - n_bits)); usize::try_from(MAX_BLOCKS).unwrap()]
+    }
+
+    #[test]
+    fn reserves_of_the_longest_epoch_are_one_block() {
+        let top = i64::MAX.cast_unsigned();
+        let epoch = Epoch {
+            id: top,
+            blocks: Blocks { first: top, last: top },
+            begin_parent_hash: B256::repeat_byte(0xff),
+            end_hash: B256::repeat_byte(0xff),
+            end_timestamp: top,
+        };
+        let account = Account(Address::repeat_byte(0xff));
+        let pair = PairHead { pair: account, token0: account, token1: account, decimals0: 255, decimals1: 255 };
+        let payload = TotalReserves {
+            head: EpochHead::new("uniswap-v2", &"s".repeat(32), &epoch),
+            pair,
+            reserve0: column(112),
+            reserve1: column(112),
+            price0: column(192),
+            price1: column(192),
+            reserve_usd0: column(192),
+            reserve_usd1: column(192),
+        };
+        let n_bytes = content::encode(&payload).len();
+        assert!((1_000_000..2 << 20).contains(&n_bytes), "{n_bytes}");
+    }
+
+    #[test]
+    fn swaps_have_a_bounded_length() {
+        let (most, account, word) = (Amount(U256::MAX), Account(Address::ZERO), Word([0xff; 32]));
+        let swap = Swap {
+            block: u64::MAX,
+            idx: u64::MAX,
+            tx: word,
+            sender: account,
+            to: account,
+            amount0_in: most,
+            amount1_in: most,
+            amount0_out: most,
+            amount1_out: most,
+            usd0: most,
+            usd1: most,
+            usd: most,
+            fee_usd: most,
+        };
+        assert_eq!(content::encode(&swap).len(), 480);
     }
 }

@@ -121,11 +121,16 @@ impl<'a> Query<'a> {
 
     /// What was traded in each pair in a window, by address; pairs without a project are not in it.
     pub fn totals(&mut self, window: Window) -> Result<BTreeMap<Address, Totals>> {
-        let mut totals = self.prefix(window.last.epoch)?;
-        if let Some(before) = window.first.epoch.checked_sub(1) {
+        self.totals_between(window.first.epoch, window.last.epoch)
+    }
+
+    /// The same from the epoch `from` to the epoch `to`.
+    fn totals_between(&mut self, from: u64, to: u64) -> Result<BTreeMap<Address, Totals>> {
+        let mut totals = self.prefix(to)?;
+        if let Some(before) = from.checked_sub(1) {
             for (pair, earlier) in self.prefix(before)? {
                 let later = totals.get_mut(&pair).ok_or_else(|| {
-                    Error::Damaged(format!("pair {pair} has sums at epoch {before}, and none at {}", window.last.epoch))
+                    Error::Damaged(format!("pair {pair} has sums at epoch {before}, and none at {to}"))
                 })?;
                 *later = later.since(&earlier)?;
             }

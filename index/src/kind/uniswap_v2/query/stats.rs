@@ -6,7 +6,7 @@ use alloy::primitives::{Address, U256, U512};
 use serde::Serialize;
 
 use super::{DAY, EpochEnd, PairRow, Query, TokenRow, TotalReserves, Totals, WEEK, Window, decimal};
-use crate::{Result, kind::uniswap_v2::price::USD_DECIMALS};
+use crate::{Result, kind::uniswap_v2::price::USD_DECIMALS, rows::Value};
 
 /// A pair at the end of an epoch. Amounts are numbers with all their decimals.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -153,6 +153,27 @@ impl Query<'_> {
         Ok(stats.collect())
     }
 
+    /// What was traded of a token from the epoch `from` to the epoch `to`, in all pairs with a project, each amount under
+    /// its name, in their order; none if no such pair has the token at the end of `to`.
+    ///
+    /// A trade counts once, with what it moved of this token: units of it, and dollars of 18 decimals for them.
+    pub fn token_sums(&mut self, token: Address, from: u64, to: u64) -> Result<Vec<(&'static str, U256)>> {
+        let sql = format!("SELECT address, token0 FROM {} WHERE token0 = ?1 OR token1 = ?1", self.tables.pair);
+        let rows = self.database.ask(&sql, &[Value::Blob(token.as_slice())])?;
+        let totals = self.totals_between(from, to)?;
+        let mut sums: Vec<(&'static str, U256)> = Vec::new();
+        for row in rows.iter() {
+            let Some(traded) = totals.get(&row.address(0)?) else { continue };
+            let of_pair = of_side(traded, usize::from(row.address(1)? != token));
+            if sums.is_empty() {
+                sums = of_pair.into();
+            } else {
+                sums.iter_mut().zip(of_pair).for_each(|((_, sum), (_, more))| *sum = sum.saturating_add(more));
+            }
+        }
+        Ok(sums)
+    }
+
     /// The last `n_days` days up to that of epoch `at`, the newest first; days without an epoch are left out.
     pub fn daily(&mut self, at: EpochEnd, n_days: u64) -> Result<Vec<DayStats>> {
         let mut days = Vec::new();
@@ -250,6 +271,25 @@ fn traded_by_token(pairs: &[PairRow], totals: &BTreeMap<Address, Totals>) -> BTr
         }
     }
     traded
+}
+
+/// The sums of a pair that are about its token of this side, in order of names.
+fn of_side(totals: &Totals, side: usize) -> [(&'static str, U256); 8] {
+    let [burn, fee, mint, volume, volume_usd] = if side == 0 {
+        [totals.burn0, totals.fee0, totals.mint0, totals.volume0, totals.volume_usd0]
+    } else {
+        [totals.burn1, totals.fee1, totals.mint1, totals.volume1, totals.volume_usd1]
+    };
+    [
+        ("burn", burn.0),
+        ("fee", fee.0),
+        ("mint", mint.0),
+        ("n_burns", U256::from(totals.n_burns)),
+        ("n_mints", U256::from(totals.n_mints)),
+        ("n_swaps", U256::from(totals.n_swaps)),
+        ("volume", volume.0),
+        ("volume_usd", volume_usd.0),
+    ]
 }
 
 /// What `new` differs from `old` in percent of `old`, toward zero to six decimals; nothing if `old` is zero.

@@ -14,6 +14,7 @@ use crate::{
         price::USD_DECIMALS,
     },
     rows::Value,
+    stage::Derived,
 };
 
 /// Pairs that are looked through one by one; the trades of a token with more are sought among those of all pairs.
@@ -68,7 +69,8 @@ pub struct Transaction {
 }
 
 impl Query<'_> {
-    /// The newest trades, the newest first, at most `limit`: all, or those before a log of a block.
+    /// The newest trades, the newest first, at most `limit`: all, or those before a log of a block. Those of blocks that
+    /// the index has not derived from are left out.
     pub fn transactions(
         &mut self,
         filter: Filter,
@@ -131,11 +133,13 @@ impl Query<'_> {
             values.push(Value::Blob(pair.as_slice()));
             "contract = ?4 AND "
         });
+        // Logs are stored before their pairs: those of blocks that nothing is derived from are not told.
         let sql = format!(
-            "SELECT {} FROM {} WHERE {of_pair}(block < ?1 OR (block = ?1 AND idx < ?2)) \
-             ORDER BY block DESC, idx DESC LIMIT ?3",
+            "SELECT {} FROM {} WHERE {of_pair}block <= ?1 AND (block < ?1 OR idx < ?2) \
+             AND block <= (SELECT number FROM cursor WHERE name = '{}') ORDER BY block DESC, idx DESC LIMIT ?3",
             kind.columns(),
-            kind.table(&self.tables)
+            kind.table(&self.tables),
+            Derived::NAME
         );
         let rows = self.database.ask(&sql, &values)?;
         rows.iter().map(|row| Trade::read(kind, row)).collect()
