@@ -1,7 +1,7 @@
 //! Amounts of a token: what people write and read, and the exact number of units that contracts count in.
 //! Never rounds and never holds a float: what cannot be said exactly is an error.
 
-use std::fmt::Write;
+use std::{borrow::Cow, fmt::Write};
 
 use alloy::primitives::{Address, U256};
 use eyre::{OptionExt, bail, ensure};
@@ -29,11 +29,17 @@ impl Token {
     /// The token at `address`, by what it returned from `symbol()` and `decimals()`; both may be missing, because
     /// ERC-20 demands neither. Without decimals, amounts are whole units.
     pub(crate) fn from_answers(address: Address, symbol: Option<&[u8]>, decimals: Option<&[u8]>) -> Self {
-        let decimals = decimals
-            .filter(|answer| answer.len() == 32)
-            .and_then(|answer| u8::try_from(U256::from_be_slice(answer)).ok())
-            .filter(|decimals| *decimals <= DECIMALS_LIMIT);
-        let name = symbol.and_then(symbol_text).unwrap_or_else(|| short_address(address));
+        let decimals = decimals.filter(|answer| answer.len() == 32);
+        let decimals = decimals.and_then(|answer| U256::from_be_slice(answer).try_into().ok());
+        Self::of(address, symbol.and_then(symbol_text).as_deref(), decimals)
+    }
+
+    /// The token at `address`, by what it says its symbol is and how many decimals it has, whoever read that.
+    pub(crate) fn of(address: Address, symbol: Option<&str>, decimals: Option<u64>) -> Self {
+        let decimals = decimals.and_then(|decimals| u8::try_from(decimals).ok());
+        let decimals = decimals.filter(|decimals| *decimals <= DECIMALS_LIMIT);
+        let name = symbol.map(plain_symbol).filter(|symbol| !symbol.is_empty());
+        let name = name.unwrap_or_else(|| short_address(address));
         let symbol = match decimals {
             Some(_) => name,
             None => format!("units of {name}"),
@@ -149,21 +155,20 @@ fn digits(text: &str, part: &str) -> eyre::Result<String> {
     Ok(part.replace('_', ""))
 }
 
-/// The symbol in an answer: a string as ERC-20 says, or the 32 bytes that some early tokens return. What a terminal
-/// might take for more than a name is left out.
-fn symbol_text(answer: &[u8]) -> Option<String> {
+/// The symbol in an answer: a string as ERC-20 says, or the 32 bytes that some early tokens return.
+fn symbol_text(answer: &[u8]) -> Option<Cow<'_, str>> {
     let bytes = if answer.len() == 32 {
         answer
     } else {
         let length = usize::try_from(U256::from_be_slice(answer.get(32..64)?)).ok()?;
         answer.get(64..)?.get(..length)?
     };
-    let text: String = String::from_utf8_lossy(bytes)
-        .chars()
-        .filter(|c| c.is_ascii_graphic() || is_letter_or_currency(*c))
-        .take(SYMBOL_LIMIT)
-        .collect();
-    (!text.is_empty()).then_some(text)
+    Some(String::from_utf8_lossy(bytes))
+}
+
+/// A symbol without what a terminal might take for more than a name.
+fn plain_symbol(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_graphic() || is_letter_or_currency(*c)).take(SYMBOL_LIMIT).collect()
 }
 
 /// Scripts that run from left to right only, so that a symbol cannot turn the digits beside it around.
@@ -273,6 +278,22 @@ mod tests {
         check_symbol(&early, "MKR");
         for nothing in [string(""), string("\u{200b}"), vec![], vec![0; 40], vec![0xff; 96]] {
             check_symbol(&nothing, "0xd8dA…6045");
+        }
+    }
+
+    #[test]
+    fn what_others_have_read_of_a_token_is_as_safe() {
+        for (symbol, decimals, expected) in [
+            (Some("DEMO"), Some(6), "0.0015 DEMO"),
+            (Some("A\u{1b}[2J B\u{202e}C\n"), Some(0), "1500 A[2JBC"),
+            (Some("\u{9b}\u{7f}"), Some(2), "15 0xd8dA…6045"),
+            (None, Some(2), "15 0xd8dA…6045"),
+            (Some("DEMO"), None, "1500 units of DEMO"),
+            (Some("DEMO"), Some(78), "1500 units of DEMO"),
+            (Some("DEMO"), Some(256 + 6), "1500 units of DEMO"),
+            (None, Some(u64::MAX), "1500 units of 0xd8dA…6045"),
+        ] {
+            assert_eq!(Token::of(WHERE, symbol, decimals).amount(U256::from(1500)), expected);
         }
     }
 

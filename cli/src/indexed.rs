@@ -3,11 +3,11 @@
 
 use std::{collections::BTreeSet, fmt::Display, str::FromStr};
 
-use alloy::primitives::{Address, U256, map::HashMap};
-use bindings::{Clock, create2_address};
+use alloy::primitives::{Address, U256};
+use bindings::Clock;
 use eyre::{WrapErr, bail, ensure, eyre};
 use serde::{Deserialize, Deserializer, de::Error as _};
-use serde_json::Value;
+use serde_json::{Number, Value};
 use stream::{Rate, Terms, Timeframe};
 
 use crate::{
@@ -15,8 +15,9 @@ use crate::{
     chain::{ChainArgs, clock_name},
     clock::{BlockTime, Calendar, Now, Pace, Sample, window},
     index_api::Asker,
+    node::printable,
     output::Output,
-    streams::{State, tokens},
+    streams::State,
 };
 
 /// Streams that are read at most; the chain gives no more in one answer.
@@ -24,6 +25,9 @@ const STREAMS_LIMIT: usize = 100_000;
 
 /// The kind of a source of streams.
 const KIND: &str = "erc1620";
+
+/// Said of what has a clock by another name.
+const UNKNOWN_CLOCK: &str = "runs on a clock that streamctl does not know";
 
 /// A stream contract as an index knows it.
 #[derive(Clone, Debug)]
@@ -34,7 +38,6 @@ pub(crate) struct Indexed {
     pub(crate) at: AsOf,
     /// The source that has the contract.
     source: String,
-    chain_id: u64,
 }
 
 /// The block that answers are of.
@@ -54,6 +57,8 @@ pub(crate) struct IndexedStream {
     pub(crate) sender: Address,
     pub(crate) recipient: Address,
     pub(crate) token: Address,
+    token_symbol: Option<String>,
+    token_decimals: Option<Number>,
     clock: String,
     pub(crate) time: u64,
     start: u64,
@@ -94,6 +99,14 @@ struct Status {
 struct Source {
     name: String,
     kind: String,
+    #[serde(default)]
+    contracts: Vec<Contract>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Contract {
+    contract: Address,
+    clock: Option<String>,
 }
 
 impl Indexed {
@@ -113,19 +126,21 @@ impl Indexed {
         };
         status.warn(&asker, at, output);
         let contract = args.address();
-        for source in status.sources.iter().filter(|source| source.kind == KIND) {
-            let Some(clock) = clock(&asker, &source.name, contract, args.clock).await? else { continue };
-            if let Some(wanted) = args.clock {
-                ensure!(
-                    wanted == clock,
-                    "{contract} runs on the {} clock; drop --clock or name another --contract",
-                    clock_name(clock)
-                );
-            }
-            let source = source.name.clone();
-            return Ok(Self { asker, contract, clock, at, source, chain_id: status.chain_id });
-        }
-        bail!("{asker} knows no stream of {contract}; check --contract, and that the index's configuration has it")
+        let (source, found) = status.find(contract).ok_or_else(|| {
+            eyre!("{asker} does not have {contract}; check --contract, and that the index's configuration has it")
+        })?;
+        let clock = match (found.clock.as_deref(), args.clock) {
+            (Some(name), _) => known_clock(name).ok_or_else(|| eyre!("{contract} {UNKNOWN_CLOCK}"))?,
+            (None, Some(wanted)) => wanted,
+            (None, None) => bail!("{contract} has no stream yet, so that {asker} cannot tell its clock; pass --clock"),
+        };
+        ensure!(
+            args.clock.is_none_or(|wanted| wanted == clock),
+            "{contract} runs on the {} clock; drop --clock or name another --contract",
+            clock_name(clock)
+        );
+        let source = source.to_owned();
+        Ok(Self { asker, contract, clock, at, source })
     }
 
     /// What the contract's clock reads.
@@ -210,40 +225,6 @@ impl Indexed {
         Ok(Self { at, ..self.clone() })
     }
 
-    /// What it takes to write amounts of `addresses`: what the endpoint of `args` says of them. Without one, and for
-    /// tokens that do not answer, amounts are whole units.
-    ///
-    /// # Errors
-    /// If the endpoint is of another chain than the index.
-    pub(crate) async fn tokens(
-        &self,
-        addresses: impl IntoIterator<Item = Address>,
-        args: &ChainArgs,
-        output: &Output,
-    ) -> eyre::Result<HashMap<Address, Token>> {
-        let addresses: BTreeSet<Address> = addresses.into_iter().collect();
-        let whole = |address: &Address| (*address, Token::from_answers(*address, None, None));
-        if args.endpoint.rpc_url.is_none() || addresses.is_empty() {
-            return Ok(addresses.iter().map(whole).collect());
-        }
-        let (node, _) = match args.endpoint.connect(&[]).await {
-            Ok(connected) => connected,
-            Err(error) => {
-                output.warn(format_args!("{error:#}; amounts are in whole units of their tokens"));
-                return Ok(addresses.iter().map(whole).collect());
-            }
-        };
-        ensure!(
-            node.chain_id == self.chain_id,
-            "{} is of chain {}, and the RPC endpoint of chain {}; pass the --rpc-url of chain {}, or none",
-            self.asker,
-            self.chain_id,
-            node.chain_id,
-            self.chain_id
-        );
-        tokens(&node, addresses).await
-    }
-
     /// What turns the readings of the contract's clock into wall-clock time, measured over recent blocks of the index.
     ///
     /// # Errors
@@ -281,7 +262,7 @@ impl Indexed {
 
     fn check(&self, stream: &IndexedStream) -> eyre::Result<()> {
         ensure!(
-            stream.contract == self.contract && stream.time == self.time()?,
+            stream.contract == self.contract && stream.clock()? == self.clock && stream.time == self.time()?,
             "{} gives stream {} of {} at {} for one of {} at block {}; use another --index",
             self.asker,
             stream.stream_id,
@@ -295,6 +276,16 @@ impl Indexed {
 }
 
 impl Status {
+    /// The name of a source of streams that has `contract`, and what it says of that: rather one that knows the clock.
+    fn find(&self, contract: Address) -> Option<(&str, &Contract)> {
+        let sources = self.sources.iter().filter(|source| source.kind == KIND);
+        let found = sources.filter_map(|source| {
+            let found = source.contracts.iter().find(|entry| entry.contract == contract)?;
+            Some((source.name.as_str(), found))
+        });
+        found.min_by_key(|(_, found)| found.clock.is_none())
+    }
+
     /// Says how far behind the chain the index is, unless it is at its head.
     fn warn(&self, asker: &Asker, at: AsOf, output: &Output) {
         let block = grouped(at.block);
@@ -326,30 +317,36 @@ impl IndexedStream {
     /// # Errors
     /// If it is none that streamctl knows.
     pub(crate) fn clock(&self) -> eyre::Result<Clock> {
-        let clock = Clock::ALL.into_iter().find(|clock| clock_name(*clock) == self.clock);
-        clock.ok_or_else(|| eyre!("stream {} runs on a clock that streamctl does not know", self.stream_id))
+        known_clock(&self.clock).ok_or_else(|| eyre!("stream {} {UNKNOWN_CLOCK}", self.stream_id))
+    }
+
+    /// What it takes to write amounts of it: whole units, if the token does not say its decimals.
+    pub(crate) fn token(&self) -> Token {
+        token(self.token, self.token_symbol.as_deref(), self.token_decimals.as_ref())
     }
 }
 
-/// The clock of `contract`, by any of its streams, or by its address; nothing if the source has none and it is not one
-/// that `streamctl deploy` makes.
-async fn clock(asker: &Asker, source: &str, contract: Address, wanted: Option<Clock>) -> eyre::Result<Option<Clock>> {
-    let query = [("contract", contract.to_string()), ("source", source.to_owned()), ("limit", "1".to_owned())];
-    let mut answer = asker.get("/v1/streams", &query).await?;
-    let streams: Vec<IndexedStream> = read(asker, answer["items"].take())?;
-    match streams.first() {
-        Some(stream) => stream.clock().map(Some),
-        None => Ok(Clock::ALL.into_iter().find(|clock| create2_address(*clock) == contract).or(wanted)),
+/// The clock of this name.
+fn known_clock(name: &str) -> Option<Clock> {
+    Clock::ALL.into_iter().find(|clock| clock_name(*clock) == name)
+}
+
+/// The token at `address`, by what an index says that it says of itself; it is Ether if that is nobody's address.
+pub(crate) fn token(address: Address, symbol: Option<&str>, decimals: Option<&Number>) -> Token {
+    if address.is_zero() {
+        return Token::ether();
     }
+    Token::of(address, symbol, decimals.and_then(Number::as_u64))
 }
 
 /// Reads a part of an answer.
 pub(crate) fn read<T: serde::de::DeserializeOwned>(asker: &Asker, value: Value) -> eyre::Result<T> {
-    serde_json::from_value(value).map_err(|error| eyre!("{asker} does not answer as an index does: {error}"))
+    let problem = |error: serde_json::Error| printable(&error.to_string());
+    serde_json::from_value(value).map_err(|error| eyre!("{asker} does not answer as an index does: {}", problem(error)))
 }
 
 /// A number that is written as text, in decimal.
-fn decimal<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer: D) -> Result<T, D::Error> {
+pub(crate) fn decimal<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer: D) -> Result<T, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(D::Error::custom(format!("{text:?} is no number")));

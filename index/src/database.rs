@@ -44,6 +44,9 @@ pub enum DatabaseError {
     /// The database is another program's, or a newer version's.
     #[error("{0} is no database of this program, or one of a newer version; name another store")]
     Foreign(String),
+    /// There is nothing in the database, and it is opened to be read.
+    #[error("there is no index in {0}; `streamctl index run` makes it, or name another store")]
+    Empty(String),
     /// The address of the store.
     #[error("{0}")]
     Address(String),
@@ -125,7 +128,7 @@ pub trait Database: Send {
 
 /// Opens the store at `address`: a file, or a `postgres://` URL. Brings its tables up to date.
 pub fn open(address: &str) -> Result<Box<dyn Database>, DatabaseError> {
-    if address.starts_with("postgres://") || address.starts_with("postgresql://") {
+    if is_server(address) {
         return Ok(Box::new(Postgres::open(address)?));
     }
     Ok(Box::new(Sqlite::open(address.as_ref())?))
@@ -133,10 +136,20 @@ pub fn open(address: &str) -> Result<Box<dyn Database>, DatabaseError> {
 
 /// Opens the store at `address` to read only: it must be there, with its tables up to date.
 pub fn open_to_read(address: &str) -> Result<Box<dyn Database>, DatabaseError> {
-    if address.starts_with("postgres://") || address.starts_with("postgresql://") {
+    if is_server(address) {
         return Ok(Box::new(Postgres::open_to_read(address)?));
     }
     Ok(Box::new(Sqlite::open_to_read(address.as_ref())?))
+}
+
+/// The address of a store as it may be shown: without a password.
+#[must_use]
+pub fn shown(address: &str) -> String {
+    if is_server(address) { Postgres::shown(address) } else { address.to_owned() }
+}
+
+fn is_server(address: &str) -> bool {
+    address.starts_with("postgres://") || address.starts_with("postgresql://")
 }
 
 /// Does `work` in one transaction: all of it, or nothing.

@@ -73,6 +73,19 @@ pub(crate) fn is_claimed(database: &mut dyn Database, wanted: &[(String, String)
     }
 }
 
+/// What a source of this name is called here.
+pub(crate) fn source(name: &str) -> String {
+    format!("source {name}")
+}
+
+/// Whether the store has a source of this name, and so its tables.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn has_source(database: &mut dyn Database, name: &str) -> Result<bool> {
+    Ok(!database.ask("SELECT name FROM identity WHERE name = ?1", &[Value::Text(&source(name))])?.is_empty())
+}
+
 fn refusal(name: &str, stored: Option<&str>, wanted: Option<&str>) -> Error {
     let (stored, wanted) = (stored.unwrap_or("nothing"), wanted.unwrap_or("nothing"));
     Error::Config(format!(

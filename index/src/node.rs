@@ -110,7 +110,8 @@ pub async fn run<F: Feed>(
 pub fn unwind<F: Feed>(node: &Node<F>, to: u64) -> Result<()> {
     let mut database = database::open(&node.store)?;
     if !database.lead()? {
-        return Err(Error::Config(format!("another process follows the chain into {}; end it first", node.store)));
+        let store = database::shown(&node.store);
+        return Err(Error::Config(format!("another process follows the chain into {store}; end it first")));
     }
     let observer: Observer = Arc::new(|_| {});
     let (progress, _) = watch::channel(Progress::default());

@@ -6,6 +6,7 @@ use crate::output::Output;
 
 mod car;
 mod consensus;
+mod deposits;
 mod export;
 mod init;
 mod pairs;
@@ -41,6 +42,7 @@ enum Action {
     Run(run::RunArgs),
     Status(status::StatusArgs),
     Streams(streams::StreamsArgs),
+    Deposits(deposits::DepositsArgs),
     Pairs(pairs::PairsArgs),
     Tokens(pairs::TokensArgs),
     Projects(projects::ProjectsArgs),
@@ -60,6 +62,7 @@ impl IndexArgs {
             Action::Run(args) => args.run(output).await,
             Action::Status(args) => args.run(output).await,
             Action::Streams(args) => args.run(output).await,
+            Action::Deposits(args) => args.run(output).await,
             Action::Pairs(args) => args.run(output).await,
             Action::Tokens(args) => args.run(output).await,
             Action::Projects(args) => args.run(output).await,

@@ -27,8 +27,8 @@ const N_DECIMALS: usize = 4;
 /// List streams by their parties, token and state.
 ///
 /// Streams are found by the contract's logs. Nodes that limit how many logs they give at once are asked piece by piece;
-/// --from-block makes that shorter, and leaves out the streams that were created before. An index has them at hand; the
-/// RPC endpoint is then only asked for the decimals of tokens.
+/// --from-block makes that shorter, and leaves out the streams that were created before. An index has them at hand, and no
+/// RPC endpoint is asked.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
     streamctl list --sender 0xf39F…\n  \
@@ -167,12 +167,7 @@ impl ListArgs {
             filter.push(("state", "ended".to_owned()));
             has_ended = index.all_streams(&filter).await?.iter().any(is_since);
         }
-        let tokens = index.tokens(found.iter().map(|stream| stream.token), &self.chain, output).await?;
-        let row = |stream: &IndexedStream| {
-            let token = tokens.get(&stream.token).cloned();
-            Row::of(stream, token.unwrap_or_else(|| Token::from_answers(stream.token, None, None)))
-        };
-        let streams = found.iter().map(row).collect::<eyre::Result<_>>()?;
+        let streams = found.iter().map(Row::of).collect::<eyre::Result<_>>()?;
         let list = List { contract: index.contract, clock: clock_name(index.clock), time: index.time()?, streams };
         self.print(&list, has_ended, output)?;
         index.asker.report(output);
@@ -302,7 +297,7 @@ impl Row {
     ///
     /// # Errors
     /// If it has terms that no contract accepts.
-    pub(super) fn of(stream: &IndexedStream, token: Token) -> eyre::Result<Self> {
+    pub(super) fn of(stream: &IndexedStream) -> eyre::Result<Self> {
         let open = match stream.ending {
             Some(_) => None,
             None => {
@@ -314,7 +309,7 @@ impl Row {
         };
         let ending = stream.ending.map(|ending| Ending { sender: ending.sender, recipient: ending.recipient });
         let IndexedStream { stream_id, state, sender, recipient, .. } = *stream;
-        Ok(Self { stream_id, state, sender, recipient, token, open, ending })
+        Ok(Self { stream_id, state, sender, recipient, token: stream.token(), open, ending })
     }
 
     fn cells(&self) -> [String; 8] {

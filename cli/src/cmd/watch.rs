@@ -82,7 +82,7 @@ pub(crate) struct WatchArgs {
 /// Where readings come from.
 enum Source {
     Chain(Chain),
-    Index { index: Indexed, chain: ChainArgs },
+    Index(Indexed),
 }
 
 /// The streams at one reading of the contract's clock.
@@ -137,7 +137,7 @@ impl WatchArgs {
         drop(screen);
         match &source {
             Source::Chain(chain) => chain.report(output),
-            Source::Index { index, .. } => index.asker.report(output),
+            Source::Index(index) => index.asker.report(output),
         }
         watched
     }
@@ -165,16 +165,13 @@ impl WatchArgs {
             let stream = index.stream(*id).await?.filter(|stream| stream.ending.is_none());
             found.push(stream.ok_or_else(|| unknown_by(index.clock, *id))?);
         }
-        let tokens = index.tokens(found.iter().map(|stream| stream.token), &self.chain, output).await?;
-        let watched = |stream: IndexedStream| {
-            let token = tokens.get(&stream.token).cloned();
-            let token = token.unwrap_or_else(|| Token::from_answers(stream.token, None, None));
-            Ok(Watched { id: stream.stream_id, token, life: Life::of_indexed(&stream)? })
+        let watched = |stream: &IndexedStream| {
+            Ok(Watched { id: stream.stream_id, token: stream.token(), life: Life::of_indexed(stream)? })
         };
-        let streams = found.into_iter().map(watched).collect::<eyre::Result<_>>()?;
+        let streams = found.iter().map(watched).collect::<eyre::Result<_>>()?;
         let calendar = index.calendar(self.block_time).await?;
         let reading = Reading { time: index.time()?, streams };
-        Ok((Source::Index { index, chain: self.chain.clone() }, calendar, reading))
+        Ok((Source::Index(index), calendar, reading))
     }
 
     async fn watch(&self, source: &Source, first: Reading, screen: &mut Screen<'_>) -> eyre::Result<()> {
@@ -184,7 +181,7 @@ impl WatchArgs {
         let mut n_failures = 0;
         let mut interrupt = Interrupt::listen()?;
         screen.read(first)?;
-        let mut look = Box::pin(self.look(source, screen.reading()?.clone(), screen.output));
+        let mut look = Box::pin(self.look(source, screen.reading()?.clone()));
         loop {
             if self.count.is_some_and(|count| n_readings >= count) || screen.reading()?.is_over() {
                 return Ok(());
@@ -202,7 +199,7 @@ impl WatchArgs {
                         Err(error) if n_failures == N_FAILURES => return Err(error),
                         Err(_) => n_failures += 1,
                     }
-                    look = Box::pin(self.look(source, screen.reading()?.clone(), screen.output));
+                    look = Box::pin(self.look(source, screen.reading()?.clone()));
                 }
                 _ = frames.tick() => screen.tick()?,
                 _ = sleep_until(end) => return Ok(()),
@@ -212,11 +209,11 @@ impl WatchArgs {
     }
 
     /// The streams of `last` a little later.
-    async fn look(&self, source: &Source, last: Reading, output: &Output) -> eyre::Result<Reading> {
+    async fn look(&self, source: &Source, last: Reading) -> eyre::Result<Reading> {
         sleep(POLL).await;
         match source {
             Source::Chain(chain) => self.look_at_chain(chain, last).await,
-            Source::Index { index, chain } => look_at_index(index, chain, last, output).await,
+            Source::Index(index) => look_at_index(index, last).await,
         }
     }
 
@@ -243,14 +240,14 @@ impl WatchArgs {
     }
 }
 
-async fn look_at_index(index: &Indexed, chain: &ChainArgs, last: Reading, output: &Output) -> eyre::Result<Reading> {
+async fn look_at_index(index: &Indexed, last: Reading) -> eyre::Result<Reading> {
     let index = index.newest().await?;
     let mut streams = last.streams;
     for watched in &mut streams {
         let stream = index.stream(watched.id).await?.ok_or_else(|| unknown_by(index.clock, watched.id))?;
-        if stream.ending.is_none() && stream.token != watched.token.address {
-            let mut tokens = index.tokens([stream.token], chain, output).await?;
-            watched.token = tokens.remove(&stream.token).ok_or_else(|| eyre!("no token of stream {}", watched.id))?;
+        if stream.ending.is_none() {
+            // An update may have changed it.
+            watched.token = stream.token();
         }
         watched.life = Life::of_indexed(&stream)?;
     }

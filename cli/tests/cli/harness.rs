@@ -173,6 +173,11 @@ impl Net {
         serde_json::from_slice(&ran.stdout).unwrap()
     }
 
+    /// Ends the chain: nothing answers at its endpoint any more.
+    pub(crate) fn stop(&mut self) {
+        self.anvil.stop();
+    }
+
     /// The node's endpoint.
     pub(crate) fn url(&self) -> String {
         self.anvil.url()

@@ -3,7 +3,7 @@ use crate::harness::{check, streamctl};
 /// `--help` of the program and of every command, as a person at a terminal of 100 columns sees it.
 #[test]
 fn help_of_every_command() {
-    let commands: [&[&str]; 83] = [
+    let commands: [&[&str]; 84] = [
         &[],
         &["plan"],
         &["deploy"],
@@ -54,6 +54,7 @@ fn help_of_every_command() {
         &["index", "run"],
         &["index", "status"],
         &["index", "streams"],
+        &["index", "deposits"],
         &["index", "pairs"],
         &["index", "tokens"],
         &["index", "projects"],

@@ -10,7 +10,7 @@ use bindings::{Clock, create2_address};
 use crate::harness::{ALICE, BOB, Net};
 
 /// A configuration for the streams of both contracts on the net's chain, and `$CONFIG`, its file.
-fn configure(net: &mut Net) {
+pub(crate) fn configure(net: &mut Net) {
     let [blocks, seconds] = [Clock::Block, Clock::Timestamp].map(create2_address);
     let text = format!(
         "store = \"streams.db\"\n\
@@ -24,14 +24,15 @@ fn configure(net: &mut Net) {
     net.name("$CONFIG", file.display());
 }
 
-/// An index that runs, until it is dropped; `$INDEX` is its URL.
+/// An index that runs, until it is dropped; `$INDEX` is the URL of the first that is started.
 pub(crate) struct Running {
-    child: Child,
+    pub(crate) child: Child,
     pub(crate) stderr: Lines<BufReader<ChildStderr>>,
+    pub(crate) url: String,
 }
 
 impl Running {
-    fn start(net: &mut Net) -> Self {
+    pub(crate) fn start(net: &mut Net) -> Self {
         Self::with(net, "--config $CONFIG")
     }
 
@@ -45,17 +46,38 @@ impl Running {
                 break url.to_owned();
             }
         };
-        net.name("$INDEX", url);
-        Self { child, stderr }
+        net.name("$INDEX", &url);
+        Self { child, stderr, url }
+    }
+
+    /// Ends it in good order, and gives what it says of its run.
+    pub(crate) fn interrupt(&mut self) -> serde_json::Value {
+        interrupt(&self.child);
+        assert!(self.child.wait().unwrap().success());
+        let mut told = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut told).unwrap();
+        serde_json::from_str(&told).unwrap()
     }
 
     /// Waits until the index has block `head` of the chain.
-    fn wait(&self, net: &Net) {
+    pub(crate) fn wait(&self, net: &Net) {
         let head = net.rpc("eth_blockNumber", serde_json::json!([]));
         let head = u64::from_str_radix(head.as_str().unwrap().trim_start_matches("0x"), 16).unwrap();
         let end = Instant::now() + Duration::from_secs(60);
-        while net.json(None, "index status --index $INDEX --quiet")["as_of"]["block"] != head {
+        let status = format!("index status --index {} --quiet", self.url);
+        while net.json(None, &status)["as_of"]["block"] != head {
             assert!(Instant::now() < end, "the index does not come to block {head}");
+        }
+    }
+}
+
+/// The line that an index says next of those that begin with `start`.
+#[track_caller]
+pub(crate) fn said(stderr: &mut Lines<BufReader<ChildStderr>>, start: &str) -> String {
+    loop {
+        let line = stderr.next().unwrap_or_else(|| panic!("it never says {start:?}")).unwrap();
+        if line.starts_with(start) {
+            return line;
         }
     }
 }
@@ -73,6 +95,11 @@ impl Desk {
         let url = line.trim().strip_prefix("the desk is at ").expect("the desk says where it is").to_owned();
         (Self(child), url)
     }
+}
+
+/// Asks a process to end as Ctrl-C does.
+pub(crate) fn interrupt(child: &Child) {
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
 }
 
 impl Drop for Desk {
@@ -262,6 +289,8 @@ fn an_index_lists_what_the_chain_lists() {
         let ran = net.command(Some(who), line).output().unwrap();
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     }
+    // A token that answers nothing, and one whose every question takes all the gas.
+    net.create_in_spoiled(&["0x00", "0xfe"]);
     configure(&mut net);
     let index = Running::start(&mut net);
     index.wait(&net);
@@ -280,7 +309,7 @@ fn an_index_lists_what_the_chain_lists() {
         "list --sender $BOB",
         "list --token $BOB",
         "list --clock timestamp --state all",
-        "watch 1 2 3 5 --count 1",
+        "watch 1 2 3 5 6 7 --count 1",
         "watch 1 --count 1 --clock timestamp",
         "watch 4 --count 1",
         "watch 99 --count 1",
@@ -354,10 +383,16 @@ fn index_asked_for_others() {
     net.anyone("list --index $INDEX --contract $CONTRACT --clock timestamp");
     net.anyone("list --index $INDEX --clock timestamp --json");
     net.anyone("watch 99 --index $INDEX");
-    net.anyone("list --index $INDEX --rpc-url http://127.0.0.1:1 --recipient $CAROL");
-    let mut bare = net.command(None, "list --index $INDEX --recipient $CAROL");
-    let told = bare.env_remove("ETH_RPC_URL").output().unwrap();
-    net.remark(&format!("without an endpoint\n{}", String::from_utf8_lossy(&told.stdout).trim_end()));
+    net.remark("a contract that the configuration has, and that has no stream yet");
+    let whole = fs::read_to_string(net.named("$CONFIG")).unwrap();
+    let with_bob = whole.replace("streams.db", "bob.db").replace("contracts = [", &format!("contracts = [\"{BOB}\", "));
+    fs::write(net.home().join("bob.toml"), with_bob).unwrap();
+    let other = Running::with(&mut net, "--config $HOME/bob.toml");
+    other.wait(&net);
+    net.name("$OTHER", &other.url);
+    net.anyone("list --index $OTHER --contract $BOB");
+    net.anyone("list --index $OTHER --contract $BOB --clock timestamp --json");
+    net.anyone("index status --index $OTHER");
     net.check("index_asked_for_others");
 }
 
@@ -381,16 +416,11 @@ fn index_follows_reorgs_and_ends_in_order() {
         }
         assert!(!line.starts_with("warning"), "{line}");
     }
-    let killed = Command::new("kill").args(["-INT", &index.child.id().to_string()]).status().unwrap();
-    assert!(killed.success());
-    assert!(index.child.wait().unwrap().success());
-    let mut told = String::new();
-    index.child.stdout.take().unwrap().read_to_string(&mut told).unwrap();
-    let ran: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let ran = index.interrupt();
     assert_eq!(
         [&ran["stored"], &ran["n_reorgs"], &ran["deepest_reorg"]],
         [&serde_json::json!("1016"), &serde_json::json!("1"), &serde_json::json!("3")],
-        "{told}"
+        "{ran}"
     );
     let verified = net.json(None, "index verify --config $CONFIG");
     assert_eq!(verified["n_differences"], "0");

@@ -23,6 +23,21 @@ impl Net {
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
         net
     }
+
+    /// Streams in tokens that answer every question as these codes do from then on.
+    pub(crate) fn create_in_spoiled(&mut self, codes: &[&str]) {
+        let good = self.token.clone();
+        for code in codes {
+            self.token = self.deploy(&bindings::DemoToken::BYTECODE);
+            let (account, amount) = (ALICE.parse().unwrap(), "1000".parse().unwrap());
+            self.send(ALICE, &self.token, &bindings::DemoToken::mintCall { account, amount });
+            self.create(
+                "--recipient $BOB --token $TOKEN --payment-units 1 --interval-blocks 1 --over 1h --block-time 12s",
+            );
+            self.rpc("anvil_setCode", json!([self.token, code]));
+        }
+        self.token = good;
+    }
 }
 
 #[test]
@@ -191,16 +206,8 @@ fn looks_are_frugal() {
 #[test]
 fn tokens_that_spoil_answers_hide_nothing() {
     let mut net = Net::with_streams();
-    let good = net.token.clone();
     // Thirty thousand zeros to every question; and every question takes all the gas.
-    for code in ["0x6175306000f3", "0xfe"] {
-        net.token = net.deploy(&bindings::DemoToken::BYTECODE);
-        let mint = bindings::DemoToken::mintCall { account: ALICE.parse().unwrap(), amount: "1000".parse().unwrap() };
-        net.send(ALICE, &net.token, &mint);
-        net.create("--recipient $BOB --token $TOKEN --payment-units 1 --interval-blocks 1 --over 1h --block-time 12s");
-        net.rpc("anvil_setCode", json!([net.token, code]));
-    }
-    net.token = good;
+    net.create_in_spoiled(&["0x6175306000f3", "0xfe"]);
     net.anyone("list");
     net.anyone("show 6");
     net.anyone("balance 7");

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "../../../index/tests/postgres/mod.rs"]
+mod postgres;
+
 mod cartesi;
 mod harness;
 mod node;
@@ -14,7 +17,11 @@ mod ending;
 mod help;
 mod index;
 mod index_consensus;
+mod index_deposits;
+mod index_offline;
 mod index_standby;
+mod index_stores;
+mod index_votes;
 mod json;
 mod life;
 mod limits;

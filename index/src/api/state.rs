@@ -11,11 +11,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Reading, Shared,
+    Reading, Shared, Source,
     failure::{Code, Failure},
 };
 use crate::{
+    config::KindConfig,
+    database::Database,
     epoch::EpochState,
+    kind::erc1620::query::{ContractView, Streams},
     read::{self, StageEntry},
     windows,
 };
@@ -72,6 +75,9 @@ struct SourceEntry {
     name: String,
     /// What it is.
     kind: &'static str,
+    /// The contracts of a source of streams, each with its clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contracts: Option<Vec<ContractView>>,
 }
 
 pub(super) fn health(_: &Shared) -> Result<Response, Failure> {
@@ -105,7 +111,8 @@ pub(super) fn metrics(reading: &mut Reading<'_>) -> Result<Response, Failure> {
 
 pub(super) fn status(reading: &mut Reading<'_>) -> Result<Response, Failure> {
     let progress = *reading.api.progress.borrow();
-    let source = |source: &super::Source| SourceEntry { name: source.name.clone(), kind: source.kind_name() };
+    let sources = reading.api.sources.iter().map(|source| SourceEntry::read(source, reading.database));
+    let sources = sources.collect::<Result<_, Failure>>()?;
     let status = Status {
         chain_id: reading.api.chain,
         head: progress.head,
@@ -115,7 +122,17 @@ pub(super) fn status(reading: &mut Reading<'_>) -> Result<Response, Failure> {
         newest_epoch: windows::newest(reading.database)?,
         newest_final_epoch: read::newest_epoch(reading.database, EpochState::Final)?,
         newest_change: read::newest_change(reading.database)?,
-        sources: reading.api.sources.iter().map(source).collect(),
+        sources,
     };
     reading.one(Some(status), String::new)
+}
+
+impl SourceEntry {
+    fn read(source: &Source, database: &mut dyn Database) -> Result<Self, Failure> {
+        let contracts = match &source.kind {
+            KindConfig::Erc1620(config) => Some(Streams::of(database, &source.name).contracts(config)?),
+            KindConfig::UniswapV2(_) | KindConfig::Events(_) => None,
+        };
+        Ok(Self { name: source.name.clone(), kind: source.kind_name(), contracts })
+    }
 }

@@ -198,6 +198,18 @@ impl Voter {
         Ok(())
     }
 
+    /// How many own snapshots the desk has said nothing of, ever.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn n_unanswered(&self) -> Result<u64> {
+        self.with(|database| {
+            let sql = "SELECT count(*) FROM outbox WHERE sink = ?1 AND n_tries = 0";
+            database.ask(sql, &[Value::Text(SINK)])?.first().map_or(Ok(0), |row| row.count(0))
+        })
+        .await
+    }
+
     /// What the desk says of a claim: submits it first, if the desk does not have it.
     async fn ask(&self, due: &Due) -> Result<Entry> {
         let Claim { project, epoch, cid } = due.claim.clone();

@@ -83,10 +83,16 @@ impl Postgres {
     /// As [`Postgres::open`], and if the tables are not there or not up to date.
     pub fn open_to_read(url: &str) -> Result<Self, DatabaseError> {
         let mut postgres = Self::connect(url)?;
-        if postgres.version()? == Some(MIGRATIONS.len()) {
-            return Ok(postgres);
+        match postgres.version()? {
+            Some(version) if version == MIGRATIONS.len() => Ok(postgres),
+            None if postgres.n_tables()? == 0 => Err(DatabaseError::Empty(postgres.address.to_string())),
+            _ => Err(DatabaseError::Foreign(postgres.address.to_string())),
         }
-        Err(DatabaseError::Foreign(postgres.address.to_string()))
+    }
+
+    /// The URL without its password; no more than what it is of, if it cannot be read.
+    pub(super) fn shown(url: &str) -> String {
+        Address::parse(url).map_or_else(|_| "PostgreSQL".to_owned(), |address| address.to_string())
     }
 
     fn connect(url: &str) -> Result<Self, DatabaseError> {

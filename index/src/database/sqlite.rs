@@ -69,10 +69,11 @@ impl Sqlite {
         connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
         let sqlite = Self { connection, path: path.to_owned(), is_durable: false, deadline: None, lead: None };
         let version = sqlite.looked(path)?;
-        if version == MIGRATIONS.len() {
-            return Ok(sqlite);
+        match version {
+            version if version == MIGRATIONS.len() => Ok(sqlite),
+            0 => Err(DatabaseError::Empty(path.display().to_string())),
+            _ => Err(DatabaseError::Foreign(path.display().to_string())),
         }
-        Err(DatabaseError::Foreign(path.display().to_string()))
     }
 
     /// The first look at the file, which may be anything.

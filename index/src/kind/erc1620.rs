@@ -1,6 +1,6 @@
 //! Streams by ERC-1620, and deposits into rollups through StreamPortal. Knows streams by their logs alone: nothing is read
-//! from the contracts but, once, what clock they have. What tokens say of themselves is for those who read streams, and
-//! never in a snapshot.
+//! from the contracts but, once, what clock they have. What tokens say of themselves is for those who read streams and
+//! deposits, and never in a snapshot.
 
 mod changes;
 mod deposit;
@@ -92,13 +92,7 @@ impl Erc1620 {
     /// # Errors
     /// If the source's name is too long for the names of its tables.
     pub fn new(name: &str, start_block: u64, config: &Erc1620Config) -> Result<Self> {
-        let mut contracts = if config.contracts.is_empty() {
-            Clock::ALL.map(create2_address).to_vec()
-        } else {
-            config.contracts.clone()
-        };
-        contracts.sort_unstable();
-        contracts.dedup();
+        let contracts = contracts(config);
         Ok(Self {
             watch: tables::watch(name, start_block, &contracts, config)?,
             tokens: Tokens::new(tables::token(&tables::prefix(name))),
@@ -121,7 +115,7 @@ impl Erc1620 {
         rows.iter().map(|row| Ok((row.address(0)?, row.count(1)?))).collect()
     }
 
-    /// The tokens that streams come to be in within `blocks`, with the first block of each.
+    /// The tokens that streams come to be in and that are deposited within `blocks`, with the blocks that say so.
     fn met(&self, database: &mut dyn Database, blocks: Blocks) -> Result<Vec<(u64, Address)>> {
         let mut met = Vec::new();
         for (event, token) in [("log_create", "token_address"), ("log_execute_update", "new_token_address")] {
@@ -132,6 +126,9 @@ impl Erc1620 {
             for row in changes::ask(database, blocks, &sql)?.iter() {
                 met.push((row.count(0)?, row.address(1)?));
             }
+        }
+        if let Some(portal) = self.portal {
+            met.extend(deposit::deposited(database, &self.prefix, portal, blocks)?);
         }
         Ok(met)
     }
@@ -163,9 +160,7 @@ impl Kind for Erc1620 {
     fn prepare(&mut self, database: &mut dyn Database, reader: &dyn Reader, blocks: Blocks) -> Result<()> {
         self.clocks.clear();
         for (contract, block) in self.first_streams(database, blocks)? {
-            // CREATE2 leaves no doubt about the code at these.
-            let known = Clock::ALL.into_iter().find(|clock| create2_address(*clock) == contract);
-            let clock = match known {
+            let clock = match known_clock(contract) {
                 Some(clock) => clock,
                 None => read_clock(database, reader, block, contract, &self.watch.source)?,
             };
@@ -228,6 +223,20 @@ impl Kind for Erc1620 {
         self.fold = Some(fold);
         Ok(snapshots)
     }
+}
+
+/// The contracts of a source, in order.
+fn contracts(config: &Erc1620Config) -> Vec<Address> {
+    let mut contracts =
+        if config.contracts.is_empty() { Clock::ALL.map(create2_address).to_vec() } else { config.contracts.clone() };
+    contracts.sort_unstable();
+    contracts.dedup();
+    contracts
+}
+
+/// The clock of a contract that `streamctl deploy` makes: CREATE2 leaves no doubt about the code there.
+fn known_clock(contract: Address) -> Option<Clock> {
+    Clock::ALL.into_iter().find(|clock| create2_address(*clock) == contract)
 }
 
 /// The clock that `contract` says it has, in the block of its first stream.

@@ -11,7 +11,7 @@ use crate::{
     config::{Config, KindConfig, SourceConfig},
     consensus,
     fetch::Following,
-    identity::SOURCE,
+    identity,
     kind::Kind,
     metrics::Calls,
     rpc::Bounds,
@@ -55,7 +55,7 @@ impl Node<Chain> {
 /// What makes another index of it if it changes: rows and snapshots depend on it.
 fn identity(config: &Config, kinds: &[Box<dyn Kind>]) -> Vec<(String, String)> {
     let chain = ("chain.id".to_owned(), config.chain.id.to_string());
-    let sources = config.sources.iter().map(|source| (format!("{SOURCE}{}", source.name), describe(source, kinds)));
+    let sources = config.sources.iter().map(|source| (identity::source(&source.name), describe(source, kinds)));
     [chain].into_iter().chain(sources).collect()
 }
 

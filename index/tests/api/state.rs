@@ -1,8 +1,17 @@
 //! How the program says how it is.
 
-use serde_json::json;
+use alloy::primitives::Address;
+use bindings::{Clock, create2_address};
+use index::{
+    api::Source,
+    config::{Erc1620Config, KindConfig},
+    kind::{Kind, erc1620::Erc1620},
+    rows::Value::{Blob, Text},
+};
+use serde_json::{Value, json};
 
 use crate::{
+    sources::{ALICE, BOB},
     store::{Store, hash},
     world::{CHAIN, World},
 };
@@ -54,6 +63,46 @@ async fn status_tells_how_far_each_stage_is() {
     }
     let empty = World::of(Store::empty()).await.json("/v1/status").await;
     assert_eq!((&empty["as_of"], &empty["newest_epoch"], &empty["stages"]), (&json!(null), &json!(null), &json!([])));
+}
+
+#[tokio::test]
+async fn status_tells_the_contracts_of_streams_and_their_clocks() {
+    let deployed = Clock::ALL.map(create2_address);
+    let mut store = Store::empty();
+    let of = |contracts: &[Address]| Erc1620Config { contracts: contracts.to_vec(), portal: None, tokens: vec![] };
+    let source = |name: &str, config| Source { name: name.into(), kind: KindConfig::Erc1620(config), events: vec![] };
+    let sources = vec![source("deployed", of(&[])), source("own", of(&[BOB, ALICE, deployed[1], BOB]))];
+    let check = async |store: Store, clock: Value| {
+        let status = World::with(store, sources.clone()).await.json("/v1/status").await;
+        let clock_of = |address: Address| match deployed.iter().position(|it| *it == address) {
+            Some(i) => json!(["block", "timestamp"][i]),
+            None if address == ALICE => clock.clone(),
+            None => Value::Null,
+        };
+        let listed = |addresses: &[Address]| {
+            let mut addresses = addresses.to_vec();
+            addresses.sort_unstable();
+            let entry = |address: &Address| json!({ "contract": address, "clock": clock_of(*address) });
+            addresses.iter().map(entry).collect::<Vec<_>>()
+        };
+        let expected = json!([
+            { "name": "deployed", "kind": "erc1620", "contracts": listed(&deployed) },
+            { "name": "own", "kind": "erc1620", "contracts": listed(&[ALICE, BOB, deployed[1]]) },
+        ]);
+        let checksummed = serde_json::to_string(&status["sources"]).unwrap().to_lowercase();
+        assert_eq!(checksummed, serde_json::to_string(&expected).unwrap().to_lowercase());
+    };
+    // Before the index has made a table of it.
+    check(Store::empty(), Value::Null).await;
+    for config in [of(&[]), of(&[ALICE])] {
+        let name = if config.contracts.is_empty() { "deployed" } else { "own" };
+        for table in Erc1620::new(name, 0, &config).unwrap().tables() {
+            store.database.create(&table).unwrap();
+        }
+        store.run("INSERT INTO identity (name, content) VALUES (?1, '')", &[Text(&format!("source {name}"))]);
+    }
+    store.run("INSERT INTO own_contract VALUES (?1, 1, 7)", &[Blob(ALICE.as_slice())]);
+    check(store, json!("timestamp")).await;
 }
 
 #[tokio::test]

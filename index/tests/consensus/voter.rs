@@ -88,7 +88,7 @@ async fn check_five(name: &str, contents: [(u8, &str); 5]) {
     }
     assert_eq!(sixth.row(7), (address_of("bad"), None, "pending".to_owned()));
     assert!(sixth.reason(7).contains("is not listed as a peer"));
-    assert_eq!(sixth.left().len(), 1);
+    assert_eq!((sixth.left().len(), sixth.voter.n_unanswered().await.unwrap()), (1, 0), "a refusal is an answer");
 }
 
 #[tokio::test]
@@ -119,11 +119,12 @@ async fn pauses_grow_and_have_a_bound() {
     let desk = Served::start(desk(), None).await;
     let node = Node::new("pause", 0, &desk.url);
     node.has(7, "good");
+    assert_eq!(node.voter.n_unanswered().await.unwrap(), 1);
     let (mut now, mut pauses) = (START, Vec::new());
     for n_tries in 1..=14 {
         assert_eq!(node.round(now).await.outcomes.len(), 1);
         let (left, next_at) = node.left()[0];
-        assert_eq!(left, n_tries);
+        assert_eq!((left, node.voter.n_unanswered().await.unwrap()), (n_tries, 0));
         assert_eq!(node.round(next_at - 1).await, Round::default());
         pauses.push(next_at - now);
         now = next_at;
@@ -156,7 +157,9 @@ async fn a_dead_desk_is_waited_for() {
     drop(listener);
     let node = Node::new("dead", 0, &url);
     (7..10).for_each(|epoch| drop(node.has(epoch, "good").left()));
+    assert_eq!(node.voter.n_unanswered().await.unwrap(), 3);
     let round = node.round(START).await;
+    assert_eq!(node.voter.n_unanswered().await.unwrap(), 3);
     // The first silence ends the round: the others would wait as long in vain.
     assert_eq!(round.outcomes.len(), 1);
     let silence = round.silence.unwrap();

@@ -83,6 +83,25 @@ fn a_store_of_a_newer_version_is_refused() {
 }
 
 #[test]
+fn what_is_empty_is_made_by_whoever_writes_and_not_by_readers() {
+    let check = |address: &str, shown: &str| {
+        let told = index::database::open_to_read(address).err().unwrap().to_string();
+        let expected = format!("there is no index in {shown}; `streamctl index run` makes it, or name another store");
+        assert_eq!(told, expected);
+        assert_eq!(index::database::shown(address), shown);
+        drop(open(address).unwrap());
+        index::database::open_to_read(address).unwrap();
+    };
+    let store = Store::sqlite();
+    fs::write(&store.address, "").unwrap();
+    check(&store.address, &store.address);
+    let Some(store) = Store::postgres() else { return };
+    check(&store.address, &shown(&store.address));
+    assert!(!shown(&store.address).contains("hunter2"));
+    assert_eq!(index::database::shown("postgres://index:hunter2@host:port/index"), "PostgreSQL");
+}
+
+#[test]
 fn a_store_in_memory_is_complete() {
     let mut database = open(":memory:").unwrap();
     assert!(database.lead().unwrap());

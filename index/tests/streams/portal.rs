@@ -1,8 +1,9 @@
 //! Deposits through StreamPortal, on a chain with Cartesi's contracts.
 
 use alloy::{
-    primitives::{Address, Bytes, U256, address},
+    primitives::{Address, B256, Bytes, U256, address},
     sol,
+    sol_types::SolValue,
 };
 use bindings::{
     Clock, DemoToken,
@@ -15,15 +16,19 @@ use bindings::{
     create2_address, portal_address,
 };
 use index::{
+    Result,
     block::Block,
-    kind::erc1620::{
-        DepositsPayload,
-        query::{DepositFilter, DepositView, OriginName, Page, Streams, deposits_project},
+    kind::{
+        Call, Reader,
+        erc1620::{
+            DepositsPayload,
+            query::{DepositFilter, DepositView, OriginName, Page, Streams, deposits_project},
+        },
     },
 };
 
 use crate::{
-    chain::Chain,
+    chain::{Chain, Log},
     loader::{EPOCH, Index, SOURCE, Silent, epoch},
 };
 
@@ -132,6 +137,7 @@ fn deposits_are_those_of_the_portal_and_tell_where_they_come_from() {
         );
     }
     check_filters(&mut streams, &all);
+    check_tokens(&blocks, &chain.logs(0, head), token, &all);
     check_snapshots(&mut index, &blocks, &all, *app);
 }
 
@@ -156,6 +162,41 @@ fn check_filters(streams: &mut Streams<'_>, all: &[DepositView]) {
     check(DepositFilter { app: Some(app), token: Some(ETHER), ..none }, &[2]);
     check(DepositFilter { token: Some(token), ..none }, &[0, 1, 3, 4]);
     check(DepositFilter { app: Some(token), ..none }, &[]);
+}
+
+/// Deposits have what their tokens say of themselves; Ether is asked nothing.
+fn check_tokens(blocks: &[Block], logs: &[Log], token: Address, all: &[DepositView]) {
+    struct Says(Address);
+    impl Reader for Says {
+        fn read(&self, calls: &[Call], _: Option<B256>) -> Result<Vec<Option<Bytes>>> {
+            assert!(calls.iter().all(|call| call.to == self.0), "no other token is deposited or streamed");
+            let answer = |call: &Call| match call.input[..] {
+                [0x31, 0x3c, 0xe5, 0x67] => U256::from(6).abi_encode(),
+                _ => "DEMO".abi_encode(),
+            };
+            Ok(calls.iter().map(|call| Some(answer(call).into())).collect())
+        }
+    }
+    // Without streams, so that deposits alone lead to the token.
+    let first = all.iter().map(|deposit| deposit.block).min().unwrap();
+    let deposits = logs.iter().filter(|log| log.contract != create2_address(Clock::Block)).cloned().collect::<Vec<_>>();
+    let mut index = Index::empty(&[], Some(portal_address()));
+    index.take(blocks, &deposits, 3, &Says(token)).unwrap();
+    let page = Page { after: None, limit: 100 };
+    let said = Streams::of(&mut index.database, SOURCE).deposits(&DepositFilter::default(), page).unwrap().rows;
+    assert_eq!(said.len(), all.len());
+    for (deposit, silent) in said.iter().zip(all) {
+        let said = if deposit.token.0 == ETHER { (None, None) } else { (Some("DEMO".to_owned()), Some(6)) };
+        assert_eq!((deposit.token_symbol.clone(), deposit.token_decimals), said, "{deposit:?}");
+        assert_eq!((&silent.token_symbol, silent.token_decimals), (&None, None), "{silent:?}");
+    }
+    let before = index.dump();
+    assert_eq!(before["streams_token"].len(), 1);
+    index.unwind(first - 1);
+    assert_eq!(index.dump()["streams_token"].len(), 0);
+    let after = usize::try_from(first).unwrap();
+    index.take(&blocks[after..], &deposits, 7, &Says(token)).unwrap();
+    assert_eq!(index.dump(), before);
 }
 
 /// The epochs of the deposits add up to them.

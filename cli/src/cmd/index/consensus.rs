@@ -26,6 +26,10 @@ use crate::{
     signer::{make_keystore, open_keystore},
 };
 
+/// Said of a desk that answers, and does not count a vote.
+const REFUSED: &str = "the desk does not take this node's votes; is the address of `streamctl index consensus key` among \
+                       its peers?";
+
 /// Agree with other snapshotters on what was snapshotted.
 ///
 /// Each signs the address of its final snapshots, and sends it to a desk. A snapshot that more than half of the listed
@@ -177,24 +181,31 @@ impl PasswordArgs {
     }
 }
 
-/// Votes on this node's final snapshots until the future is dropped.
+/// Who votes with the key of `signer`, on the final snapshots of the store of `config`; nobody without a desk.
 ///
 /// # Errors
 /// Those of the store.
-pub(super) async fn vote(config: &Config, signer: PrivateKeySigner, output: &Output) -> eyre::Result<()> {
-    let Some(consensus) = &config.consensus else { return std::future::pending().await };
+pub(super) async fn voter(config: &Config, signer: PrivateKeySigner, output: &Output) -> eyre::Result<Option<Voter>> {
+    let Some(consensus) = &config.consensus else { return Ok(None) };
     let store = config.store.clone();
     let database = spawn_blocking(move || database::open(&store)).await.wrap_err("opening the store")??;
     output.note(format_args!("voting as {}", signer.address()));
-    let voter = Voter::new(database, &consensus.url, signer, config.chain.id)?;
-    let mut silence = None;
+    Ok(Some(Voter::new(database, &consensus.url, signer, config.chain.id)?))
+}
+
+/// Votes until the future is dropped.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn vote(voter: &Voter, output: &Output) -> eyre::Result<()> {
+    let mut trouble = None;
     let clock = now();
-    voter.run(move || clock(), |round| tell(&round, &mut silence, output)).await?;
+    voter.run(move || clock(), |round| tell(&round, &mut trouble, output)).await?;
     Ok(())
 }
 
-/// Says what a person should look into; the same silence of the desk once.
-fn tell(round: &Round, silence: &mut Option<String>, output: &Output) {
+/// Says what a person should look into; the same trouble with the desk once.
+fn tell(round: &Round, trouble: &mut Option<String>, output: &Output) {
     for (claim, outcome) in &round.outcomes {
         let said = match outcome {
             Outcome::Disputed => "the others agree on another snapshot",
@@ -204,10 +215,15 @@ fn tell(round: &Round, silence: &mut Option<String>, output: &Output) {
         };
         output.warn(format_args!("{said} of {} at epoch {}", claim.project, claim.epoch.id));
     }
-    if let Some(reason) = round.silence.as_ref().filter(|reason| silence.as_ref() != Some(reason)) {
-        output.warn(format_args!("{reason}; votes wait"));
+    let is_refused = || round.outcomes.iter().any(|(_, outcome)| *outcome == Outcome::Pending);
+    let reason = match &round.silence {
+        Some(silence) => Some(format!("{silence}; votes wait")),
+        None => is_refused().then(|| REFUSED.to_owned()),
+    };
+    if let Some(reason) = reason.as_ref().filter(|reason| trouble.as_ref() != Some(reason)) {
+        output.warn(reason);
     }
-    silence.clone_from(&round.silence);
+    *trouble = reason;
 }
 
 /// What nodes must have in common to agree.

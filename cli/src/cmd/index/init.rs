@@ -33,6 +33,7 @@ const ETHEREUM: u64 = 1;
 #[command(after_help = "Examples:\n  \
     streamctl index init\n  \
     streamctl index init streams --rpc-url http://127.0.0.1:8545 --contract 0x75a1…\n  \
+    streamctl index init --store 'postgres://index:${DATABASE_PASSWORD}@db.example/index'\n  \
     streamctl index init uniswap --to uniswap.toml")]
 pub(super) struct InitArgs {
     /// What to index.
@@ -47,6 +48,10 @@ pub(super) struct InitArgs {
         default_value = "index.toml"
     )]
     to: PathBuf,
+    /// Where the index is kept: a file, relative to the configuration, or postgres://user:password@host/database. ${NAME}
+    /// stands for a variable, for a password that is not to be in the file.
+    #[arg(long, value_name = "FILE|URL")]
+    store: Option<String>,
     /// Stream contracts, if not those that `streamctl deploy` makes.
     #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
     contract: Vec<Address>,
@@ -152,6 +157,13 @@ impl InitArgs {
             debug_assert!(text.contains(before), "the template has {before:?}");
             text = text.replacen(before, &after, 1);
         };
+        if let Some(store) = &self.store {
+            let default = match self.template {
+                Template::Streams => "streams.db",
+                Template::Uniswap => "uniswap.db",
+            };
+            put(&format!("\nstore = \"{default}\"\n"), format!("\nstore = {}\n", quoted(store)));
+        }
         if let Some(id) = found.chain_id {
             put("\nid = 1\n", format!("\nid = {id}\n"));
         }
@@ -182,9 +194,9 @@ async fn first_block(node: &Node, contract: Address) -> eyre::Result<u64> {
     Ok(deployment_block(node, contract, last).await)
 }
 
-/// As TOML has texts; URLs have none of the characters that need more.
-fn quoted(url: &str) -> String {
-    format!("\"{}\"", url.replace('\\', "\\\\").replace('"', "\\\""))
+/// As TOML has texts, which is as JSON has them.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 fn already_there(file: &std::path::Path) -> eyre::Report {

@@ -5,6 +5,7 @@ use std::{fmt, future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Durat
 use ::index::{
     api::{Api, router, serve},
     config::Config,
+    consensus::Voter,
     database,
     metrics::Metrics,
     node::{self, Node},
@@ -13,7 +14,7 @@ use ::index::{
     stage::{Dag, Derived, EpochStage, Logs},
 };
 use clap::Args;
-use eyre::{WrapErr, ensure, eyre};
+use eyre::{WrapErr, bail, eyre};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::{
@@ -21,12 +22,12 @@ use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
     task::{JoinHandle, spawn_blocking},
-    time::{MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval},
 };
 
 use self::live::Live;
 use super::{
-    consensus::{PasswordArgs, vote},
+    consensus::{PasswordArgs, vote, voter},
     store::{ConfigArgs, api},
 };
 use crate::{
@@ -40,6 +41,9 @@ mod live;
 
 /// Time between two looks at how far the index is.
 const TICK: Duration = Duration::from_millis(100);
+
+/// How long a desk may leave votes without any answer before `--once` waits for it no more.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the writer's stages that follow the blocks are called.
 const BLOCK_STAGES: [&str; 3] = [Logs::NAME, Derived::NAME, EpochStage::NAME];
@@ -57,7 +61,7 @@ const FINAL_STAGES: [&str; 2] = [Dag::NAME, Outbox::NAME];
     streamctl index run --once --json | jq .stored\n  \
     streamctl index run --config uniswap.toml --listen 0.0.0.0:8620")]
 pub(super) struct RunArgs {
-    /// End when all is done up to the chain's head.
+    /// End when all is done up to the chain's head, and the desk has answered to this node's votes.
     #[arg(long)]
     once: bool,
     /// Serve the API here, in place of `api.listen` of the configuration.
@@ -92,6 +96,14 @@ struct Ran {
     deepest_reorg: u64,
 }
 
+/// What `--once` waits for.
+struct Once<'a> {
+    asker: Asker,
+    voter: Option<&'a Voter>,
+    /// The fewest votes that were left, and since when.
+    left: Option<(u64, Instant)>,
+}
+
 /// The server, and what ends it.
 struct Server {
     stop: watch::Sender<bool>,
@@ -108,13 +120,17 @@ impl RunArgs {
         let api = api(&config, progress.clone(), Arc::clone(&metrics))?;
         let (observer, events) = observer(metrics);
         // Before the chain is asked for anything: what is mistyped is to be known at once.
-        let voter = match &config.consensus {
+        let signer = match &config.consensus {
             Some(consensus) => Some(self.password.open(&consensus.keystore)?),
             None => None,
         };
         // With its tables, so that whoever asks the API at once finds an empty index and no foreign file.
         let store = config.store.clone();
         spawn_blocking(move || database::open(&store).map(drop)).await.wrap_err("opening the store")??;
+        let voter = match signer {
+            Some(signer) => voter(&config, signer, output).await?,
+            None => None,
+        };
         let listen = self.listen.or(config.api.as_ref().map(|api| api.listen));
         let server = match listen {
             Some(address) => Some(Server::start(address, api.clone(), Arc::clone(&observer), output).await?),
@@ -123,27 +139,34 @@ impl RunArgs {
         let (stop, stopped) = watch::channel(false);
         let indexing = node::run(node, observer, told, when_true(stopped));
         let voting = async {
-            match voter {
-                Some(signer) => vote(&config, signer, output).await,
+            match &voter {
+                Some(voter) => vote(voter, output).await,
                 None => std::future::pending().await,
             }
         };
         let mut live = Live::new(output, first_block(&config));
-        let asker = Asker::of(router(api));
-        let watching = follow(&config, progress.clone(), events, &mut live, self.once.then_some(&asker));
+        let once = self.once.then(|| Once { asker: Asker::of(router(api)), voter: voter.as_ref(), left: None });
+        let watching = follow(&config, progress.clone(), events, &mut live, once);
         let ran = tokio::select! {
             ran = until_stopped(indexing, &stop, &mut interrupt, watching) => ran,
-            voted = voting => voted.map(|()| false),
+            voted = voting => voted.map(|()| None),
         };
         live.finish();
         if let Some(server) = server {
             server.end().await?;
         }
-        let is_done = ran?;
+        let n_uncast = ran?;
         let ran = Ran::of(*progress.borrow());
         output.result(&ran)?;
-        ensure!(is_done || !self.once, "stopped before all was done up to the chain's head; run it again to go on");
-        Ok(())
+        match n_uncast {
+            None if self.once => bail!("stopped before all was done up to the chain's head; run it again to go on"),
+            None | Some(0) => Ok(()),
+            Some(n) => bail!(
+                "the desk has answered to none of {} for {} seconds; all else is done, run it again to vote",
+                counted(n, "vote"),
+                PATIENCE.as_secs()
+            ),
+        }
     }
 }
 
@@ -172,32 +195,32 @@ async fn when_true(mut flag: watch::Receiver<bool>) {
 }
 
 /// Runs the index until it fails, until somebody asks to stop, or until `watching` ends; waits for the index's own end.
-/// Says whether `watching` ended.
-async fn until_stopped(
+/// Gives what `watching` ended with, if it did.
+async fn until_stopped<T>(
     indexing: impl Future<Output = ::index::Result<()>>,
     stop: &watch::Sender<bool>,
     interrupt: &mut Interrupt,
-    watching: impl Future<Output = eyre::Result<()>>,
-) -> eyre::Result<bool> {
+    watching: impl Future<Output = eyre::Result<T>>,
+) -> eyre::Result<Option<T>> {
     let mut indexing = pin!(indexing);
     let watched = tokio::select! {
-        ran = &mut indexing => return Ok(ran.map(|()| false)?),
-        watched = watching => watched.map(|()| true),
-        () = interrupt.received() => Ok(false),
+        ran = &mut indexing => return Ok(ran.map(|()| None)?),
+        watched = watching => watched.map(Some),
+        () = interrupt.received() => Ok(None),
     };
     stop.send_replace(true);
     indexing.await?;
     watched
 }
 
-/// Shows how far the index is; ends when all is done, if `once` has the index to ask.
+/// Shows how far the index is; ends when all is done, if that is waited for, with how many votes are not cast.
 async fn follow(
     config: &Config,
     progress: watch::Receiver<Progress>,
     mut events: mpsc::UnboundedReceiver<Event>,
     live: &mut Live<'_>,
-    once: Option<&Asker>,
-) -> eyre::Result<()> {
+    mut once: Option<Once<'_>>,
+) -> eyre::Result<u64> {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -206,12 +229,13 @@ async fn follow(
             _ = ticks.tick() => {
                 let now = *progress.borrow();
                 live.show(now);
-                if let Some(asker) = once
+                if let Some(once) = &mut once
                     && now.is_connected
                     && now.lag_blocks() == Some(0)
-                    && is_done(config, now, &asker.get("/v1/status", &[]).await?)
+                    && is_done(config, now, &once.asker.get("/v1/status", &[]).await?)
+                    && let Some(n_uncast) = once.vote(live).await?
                 {
-                    return Ok(());
+                    return Ok(n_uncast);
                 }
             }
         }
@@ -232,6 +256,24 @@ fn is_done(config: &Config, progress: Progress, status: &Value) -> bool {
     BLOCK_STAGES.iter().all(|stage| at(stage) == Some(head))
         && progress.epochs >= n_epochs
         && FINAL_STAGES.iter().all(|stage| last_final.is_none_or(|last| at(stage).is_some_and(|at| at >= last)))
+}
+
+impl Once<'_> {
+    /// How many votes are not cast, once the desk has answered to all or has not answered for long; nothing while it may.
+    async fn vote(&mut self, live: &Live<'_>) -> eyre::Result<Option<u64>> {
+        let Some(voter) = self.voter else { return Ok(Some(0)) };
+        let n = voter.n_unanswered().await?;
+        match self.left {
+            _ if n == 0 => return Ok(Some(0)),
+            Some((fewest, since)) if n >= fewest => return Ok((since.elapsed() >= PATIENCE).then_some(n)),
+            Some(_) => {}
+            None => {
+                live.note(format_args!("all else is done; waiting for the desk to answer to {}", counted(n, "vote")))
+            }
+        }
+        self.left = Some((n, Instant::now()));
+        Ok(None)
+    }
 }
 
 impl Server {

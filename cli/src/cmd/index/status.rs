@@ -12,7 +12,7 @@ use crate::{
     output::{Output, write_rows},
 };
 
-/// Show how far an index is: the chain's head, what is stored and final, epochs and sources.
+/// Show how far an index is: the chain's head, what is stored and final, epochs, sources and their stream contracts.
 ///
 /// The head is known to an index that runs; a store alone does not know how far the chain has gone on without it.
 #[derive(Args, Debug)]
@@ -32,7 +32,9 @@ impl StatusArgs {
         let asker = self.read.open()?;
         let status = asker.get("/v1/status", &[]).await?;
         if self.read.is_far() && !status["is_connected"].as_bool().unwrap_or_default() {
-            output.warn(format_args!("{asker} does not see the chain's head; check its endpoints"));
+            output.warn(format_args!(
+                "{asker} does not see the chain's head; check its endpoints, or ask the process that follows the chain"
+            ));
         }
         if output.json {
             output.tell(&status)?;
@@ -64,6 +66,13 @@ impl fmt::Display for Status {
         for source in status["sources"].as_array().into_iter().flatten() {
             let text = |value: &Value| printable(value.as_str().unwrap_or_default());
             rows.push(("source", format!("{}, {}", text(&source["name"]), text(&source["kind"]))));
+            for entry in source["contracts"].as_array().into_iter().flatten() {
+                let clock = match &entry["clock"] {
+                    Value::Null => "no stream yet".to_owned(),
+                    clock => format!("{} clock", text(clock)),
+                };
+                rows.push(("  contract", format!("{}, {clock}", text(&entry["contract"]))));
+            }
         }
         write_rows(f, &rows)
     }

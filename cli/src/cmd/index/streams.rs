@@ -1,28 +1,24 @@
 //! `streamctl index streams`: streams of all contracts of a source.
 
-use std::{collections::HashMap, fmt};
+use std::fmt;
 
 use alloy::primitives::Address;
 use clap::Args;
-use eyre::ensure;
 use serde_json::Value;
 
 use super::store::ReadArgs;
 use crate::{
     address::parse_address,
-    amount::Token,
-    chain::EndpointArgs,
     cmd::list::{Row, Wanted, write_streams},
-    index_api::Asker,
     indexed::{IndexedStream, read},
+    node::printable,
     output::Output,
-    streams::tokens,
 };
 
 /// List the streams of an index, as they are at its last block or were at one before.
 ///
-/// `streamctl list --index` shows those of one contract. Amounts are in whole units of the token unless there is an RPC
-/// endpoint to ask for its decimals; --json has what the index's API says.
+/// `streamctl list --index` shows those of one contract. Amounts of a token that does not say its decimals are in whole
+/// units; --json has what the index's API says.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
     streamctl index streams --state streaming\n  \
@@ -57,8 +53,6 @@ pub(super) struct StreamsArgs {
     page: PageArgs,
     #[command(flatten)]
     read: ReadArgs,
-    #[command(flatten)]
-    endpoint: EndpointArgs,
 }
 
 /// Which part of a list.
@@ -92,12 +86,7 @@ impl StreamsArgs {
             output.note(format_args!("no such streams in the index{hint}"));
             return Ok(());
         }
-        let tokens = self.tokens(&asker, &streams, output).await;
-        let row = |stream: &IndexedStream| {
-            let token = tokens.get(&stream.token).cloned();
-            Row::of(stream, token.unwrap_or_else(|| Token::from_answers(stream.token, None, None)))
-        };
-        output.tell(Shown(streams.iter().map(row).collect::<eyre::Result<_>>()?))
+        output.tell(Shown(streams.iter().map(Row::of).collect::<eyre::Result<_>>()?))
     }
 
     fn filter(&self) -> Vec<(&'static str, String)> {
@@ -114,30 +103,6 @@ impl StreamsArgs {
         let source = self.source.clone().map(|source| ("source", source));
         addresses.chain(state).chain(block).chain(source).collect()
     }
-
-    /// What the endpoint says of the tokens, if there is one that answers.
-    async fn tokens(&self, asker: &Asker, streams: &[IndexedStream], output: &Output) -> HashMap<Address, Token> {
-        if self.endpoint.rpc_url.is_none() {
-            return HashMap::new();
-        }
-        let found = async {
-            let (node, _) = self.endpoint.connect(&[]).await?;
-            let chain_id = &asker.get("/v1/status", &[]).await?["chain_id"];
-            ensure!(
-                *chain_id == node.chain_id,
-                "{asker} is of chain {chain_id}, and the RPC endpoint of chain {}",
-                node.chain_id
-            );
-            tokens(&node, streams.iter().map(|stream| stream.token)).await
-        };
-        match found.await {
-            Ok(tokens) => tokens.into_iter().collect(),
-            Err(error) => {
-                output.warn(format_args!("{error:#}; amounts are in whole units of their tokens"));
-                HashMap::new()
-            }
-        }
-    }
 }
 
 impl PageArgs {
@@ -152,7 +117,7 @@ impl PageArgs {
     /// Says that there is more than is shown.
     pub(super) fn tell_rest(&self, list: &Value, output: &Output) {
         if let Some(next) = list["next"].as_str() {
-            output.note(format_args!("there are more; pass a higher --limit, or --after {next}"));
+            output.note(format_args!("there are more; pass a higher --limit, or --after {}", printable(next)));
         }
     }
 }

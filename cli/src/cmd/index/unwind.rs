@@ -7,6 +7,7 @@ use std::{
 
 use ::index::{
     block::Checkpoint,
+    database,
     node::{self, Node},
     stage::{EpochStage, Logs, checkpoint},
 };
@@ -71,7 +72,7 @@ impl UnwindArgs {
             "{} after block {} are deleted from {}, {} of them final{epochs}",
             counted(n_blocks, "block"),
             grouped(to),
-            config.store,
+            database::shown(&config.store),
             grouped(n_final),
         ));
         if !self.yes {

@@ -68,14 +68,7 @@ fn take_address(bytes: &[u8]) -> Option<(Address, &[u8])> {
 pub(crate) fn write_deposits(database: &mut dyn Database, prefix: &str, portal: Address, blocks: Blocks) -> Result<()> {
     let table = tables::deposit(prefix);
     let mut forwarded = forwarded(database, prefix, blocks)?.into_iter().peekable();
-    let inputs = ask(
-        database,
-        blocks,
-        &format!(
-            "SELECT block, idx, tx, app_contract, index_, input FROM {prefix}_input_added \
-             WHERE block BETWEEN ?1 AND ?2 ORDER BY block, idx"
-        ),
-    )?;
+    let inputs = inputs(database, prefix, blocks)?;
     let mut rows = Rows::new(table.columns.len());
     for row in inputs.iter() {
         let Some(deposit) = Deposit::read(row.blob(5)?, portal) else { continue };
@@ -107,6 +100,32 @@ pub(crate) fn write_deposits(database: &mut dyn Database, prefix: &str, portal: 
     }
     database.insert(&table, &rows)?;
     Ok(())
+}
+
+/// The tokens that are deposited within `blocks`, with the block of each deposit. Ether says nothing of itself.
+pub(crate) fn deposited(
+    database: &mut dyn Database,
+    prefix: &str,
+    portal: Address,
+    blocks: Blocks,
+) -> Result<Vec<(u64, Address)>> {
+    let mut deposited = Vec::new();
+    for row in inputs(database, prefix, blocks)?.iter() {
+        let token = Deposit::read(row.blob(5)?, portal).map(|deposit| deposit.token);
+        if let Some(token) = token.filter(|token| *token != ETHER) {
+            deposited.push((row.count(0)?, token));
+        }
+    }
+    Ok(deposited)
+}
+
+/// The inputs that were added in `blocks`, in order.
+fn inputs(database: &mut dyn Database, prefix: &str, blocks: Blocks) -> Result<Rows> {
+    let sql = format!(
+        "SELECT block, idx, tx, app_contract, index_, input FROM {prefix}_input_added \
+         WHERE block BETWEEN ?1 AND ?2 ORDER BY block, idx"
+    );
+    ask(database, blocks, &sql)
 }
 
 struct Forwarded {

@@ -23,15 +23,18 @@ pub use totals::{Totals, deposits_project, streams_project};
 use filter::{Bound, Bounds};
 
 use super::{
-    ClockName,
+    ClockName, contracts,
     fold::clocks,
+    known_clock,
     ledger::End,
     tables::{prefix, token},
     version::{COLUMNS, Place, StreamKey, Version},
 };
 use crate::{
     Result,
+    config::Erc1620Config,
     database::Database,
+    identity,
     kind::metadata::decimals_of,
     rows::{Row, Rows, Value},
 };
@@ -138,6 +141,15 @@ pub struct StreamView {
     pub changed_block: u64,
 }
 
+/// A contract of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ContractView {
+    /// Its address.
+    pub contract: Checksummed,
+    /// Its clock; `null` before its first stream, unless its address tells.
+    pub clock: Option<ClockName>,
+}
+
 /// What a token says of itself.
 #[derive(Clone, Default)]
 struct Said {
@@ -202,6 +214,21 @@ impl<'a> Streams<'a> {
             .database
             .ask(&sql, &[Value::Blob(&id), Value::Blob(key.contract.as_slice()), Value::count(at.block)])?;
         Ok(self.views(&rows, at)?.pop())
+    }
+
+    /// The contracts of the source, which `config` describes, in order of their addresses.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn contracts(&mut self, config: &Erc1620Config) -> Result<Vec<ContractView>> {
+        // A store that has not seen the source has no table of it.
+        let has_source = identity::has_source(self.database, self.source)?;
+        let read = if has_source { clocks(self.database, &self.prefix)? } else { HashMap::default() };
+        let view = |contract: Address| {
+            let clock = known_clock(contract).or_else(|| read.get(&contract).copied());
+            ContractView { contract: Checksummed(contract), clock: clock.map(ClockName::from) }
+        };
+        Ok(contracts(config).into_iter().map(view).collect())
     }
 
     /// Whether nothing has happened after `at`, so that what is current is what was so then.

@@ -95,6 +95,11 @@ impl<'a> Live<'a> {
         self.bar.finish_and_clear();
     }
 
+    /// Says what is waited for.
+    pub(super) fn note(&self, text: impl std::fmt::Display) {
+        self.bar.suspend(|| self.output.note(text));
+    }
+
     fn warn(&self, text: impl std::fmt::Display) {
         self.bar.suspend(|| self.output.warn(text));
     }

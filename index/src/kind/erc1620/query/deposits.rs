@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Checksummed, Decimal, Page, Part, PlaceKey, Streams,
+    Checksummed, Decimal, Page, Part, PlaceKey, Said, Streams,
     filter::{Bound, Bounds},
     history::after,
 };
@@ -55,6 +55,10 @@ pub struct DepositView {
     pub input_index: Decimal,
     /// Zero for Ether.
     pub token: Checksummed,
+    /// What the token says its symbol is; `null` if it says nothing, and for Ether.
+    pub token_symbol: Option<String>,
+    /// Decimals of the token's amounts, as it says; `null` if it says nothing, and for Ether.
+    pub token_decimals: Option<u8>,
     /// Who is credited.
     pub account: Checksummed,
     /// How much.
@@ -93,7 +97,12 @@ impl Streams<'_> {
             self.prefix
         );
         let rows = self.ask(&sql, &bounds.0)?;
-        let deposits = rows.iter().map(|row| DepositView::read(&row)).collect::<Result<Vec<_>>>()?;
+        let mut deposits = rows.iter().map(|row| DepositView::read(&row)).collect::<Result<Vec<_>>>()?;
+        let said = self.said(deposits.iter().map(|deposit| deposit.token.0).collect())?;
+        for deposit in &mut deposits {
+            let Said { symbol, decimals } = said.get(&deposit.token.0).cloned().unwrap_or_default();
+            (deposit.token_symbol, deposit.token_decimals) = (symbol, decimals);
+        }
         Ok(Part::new(deposits, limit, |deposit| PlaceKey { block: deposit.block, idx: deposit.idx }))
     }
 }
@@ -114,6 +123,8 @@ impl DepositView {
             app: Checksummed(row.address(4)?),
             input_index: Decimal(row.amount(5)?),
             token: Checksummed(row.address(6)?),
+            token_symbol: None,
+            token_decimals: None,
             account: Checksummed(row.address(7)?),
             amount: Decimal(row.amount(8)?),
             origin,
