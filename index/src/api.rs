@@ -10,6 +10,7 @@ mod epochs;
 mod events;
 mod failure;
 mod guard;
+mod kept;
 mod pooler;
 mod routes;
 mod state;
@@ -44,7 +45,8 @@ use self::{
     changes::Changed,
     failure::{Code, Failure},
     guard::{Label, MAX_TIME},
-    routes::{Answer, ROUTES, Route},
+    kept::Kept,
+    routes::{Answer, Route, routes},
 };
 use crate::{
     abi::EventTable,
@@ -95,6 +97,7 @@ pub(crate) struct Shared {
     readers: Arc<Semaphore>,
     requests: Semaphore,
     followers: Arc<Semaphore>,
+    kept: Kept,
     closing: watch::Sender<bool>,
     changed: Changed,
     /// When a failure of the store was last told.
@@ -148,6 +151,7 @@ impl Api {
             readers: Arc::new(Semaphore::new(MAX_READERS)),
             requests: Semaphore::new(MAX_REQUESTS),
             followers: Arc::new(Semaphore::new(MAX_FOLLOWERS)),
+            kept: Kept::default(),
             closing: watch::Sender::new(false),
             changed: Changed::default(),
             told_at: Mutex::default(),
@@ -247,7 +251,7 @@ pub async fn serve(
 /// All routes of the API, and JSON for whatever else is asked. For this process alone: failures name hosts and files.
 pub fn router(api: Api) -> Router {
     let mut router = Router::new();
-    for route in ROUTES {
+    for route in routes() {
         let answer = move |state, path, query, headers| answer(route, state, path, query, headers);
         router = router.route(route.path, get(answer));
     }

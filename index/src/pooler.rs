@@ -8,7 +8,7 @@
 //! - the fee is 0.3 % of what moved of token 1, whichever way the swap went, and of token 0 only if token 1 has no price;
 //! - the totals of an epoch are rounded to six decimals.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use alloy::primitives::{Address, B256};
 use serde::{Serialize, Serializer};
@@ -186,6 +186,29 @@ pub fn payloads(
             payloads.push((floats.market.pairs[pair].address, reserves, volume));
         }
         Ok(payloads)
+    })
+}
+
+/// The logs of these pairs at an epoch, all of whose blocks are stored: pair by pair, of each first swaps, then mints, then
+/// burns.
+///
+/// # Errors
+/// If the database does not answer, or is damaged.
+pub fn logs(
+    database: &mut dyn Database,
+    (source, config): (&str, &UniswapV2Config),
+    pairs: &BTreeSet<Address>,
+    epoch: &Epoch,
+) -> Result<Vec<Log>> {
+    read(database, (source, config), epoch, |floats, trades, times| {
+        let mut logs = Vec::new();
+        for (pair, trades) in trades.iter().enumerate() {
+            if !trades.is_empty() && pairs.contains(&floats.market.pairs[pair].address) {
+                let Events { swap, mint, burn, .. } = trade_volume(floats, pair, trades, (epoch, times))?.events;
+                logs.extend([swap, mint, burn].into_iter().flat_map(|of_kind| of_kind.logs));
+            }
+        }
+        Ok(logs)
     })
 }
 

@@ -21,6 +21,7 @@ mod index_deposits;
 mod index_offline;
 mod index_standby;
 mod index_stores;
+mod index_uniswap;
 mod index_votes;
 mod json;
 mod life;

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     epoch::EpochState,
-    kind::uniswap_v2,
+    kind::uniswap_v2::{self, STREAMS},
     read,
     windows::{self, Window},
 };
@@ -100,13 +100,11 @@ pub(super) fn window(reading: &mut Reading<'_>) -> Result<Response, Failure> {
         return token_window(reading, token);
     }
     let project = asked.text("project").unwrap_or_default();
-    let no_sums =
-        || Failure::not_found(format!("{} has no sums; /v1/projects lists all that there are", told(project)));
-    let newest = windows::newest(reading.database)?.ok_or_else(no_sums)?;
+    let Some(newest) = windows::newest(reading.database)? else { return Err(no_sums(reading, project)?) };
     let window = asked_window(reading, newest)?;
     let sums = windows::sums(reading.database, project, window)?;
     if sums.is_empty() {
-        return Err(no_sums());
+        return Err(no_sums(reading, project)?);
     }
     summed(reading, (Some(project), None), window, sums)
 }
@@ -208,6 +206,20 @@ fn one_count(parts: &[&str]) -> Option<u64> {
         [count] => number(count).filter(|count| *count <= i64::MAX.cast_unsigned()),
         _ => None,
     }
+}
+
+/// Some projects say what there is, and have nothing that adds up.
+fn no_sums(reading: &mut Reading<'_>, project: &str) -> Result<Failure, Failure> {
+    let is_known = read::project(reading.database, project)?.is_some();
+    let pair = project.strip_suffix(STREAMS[0]).filter(|_| is_known);
+    let project = told(project);
+    Ok(Failure::not_found(match (pair, is_known) {
+        (Some(pair), _) => {
+            format!("{project} has no sums; those of the pair are of {}", told(&format!("{pair}{}", STREAMS[1])))
+        }
+        (None, true) => format!("{project} has snapshots, and nothing in them that adds up"),
+        (None, false) => format!("{project} has no sums; /v1/projects lists all that there are"),
+    }))
 }
 
 fn no_project(project: &str) -> String {

@@ -43,7 +43,7 @@ pub(super) enum Answer {
     Follow,
 }
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 
 const PROJECT: Parameter = required("project", Form::Text, "The project's id.");
 
@@ -56,11 +56,16 @@ const BLOCK: Parameter = query("block", Form::Count, "The block to look back to;
 const EPOCH: Parameter =
     query("epoch", Form::Count, "The epoch to look back to; the newest with snapshots if not given.");
 const TOKEN: Parameter = query("token", Form::Address, "The token.");
-const PAIR_IN_PATH: Parameter = path("address", Form::Address, "The pair.");
-const TOKEN_IN_PATH: Parameter = path("address", Form::Address, "The token.");
+pub(super) const PAIR_IN_PATH: Parameter = path("address", Form::Address, "The pair.");
+pub(super) const TOKEN_IN_PATH: Parameter = path("address", Form::Address, "The token.");
 
 /// All of them, in the order in which they are listed.
-pub(super) const ROUTES: &[Route] = &[
+pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
+    OWN.iter().chain(pooler::ROUTES)
+}
+
+/// Those by the index's own names.
+const OWN: &[Route] = &[
     Route {
         path: "/",
         summary: "This list, for people.",
@@ -300,72 +305,6 @@ pub(super) const ROUTES: &[Route] = &[
         parameters: &[query("after", Form::Count, "The number of the last change that is known; 0 for all.")],
         answers: ("text/event-stream", schema::<Change>),
         answer: Answer::Follow,
-    },
-    Route {
-        path: "/v2-pairs",
-        summary: "Pairs by Pooler's names, the most valuable first.",
-        parameters: &[SOURCE],
-        answers: (JSON, pooler::pairs_schema),
-        answer: Answer::Read(pooler::pairs),
-    },
-    Route {
-        path: "/v2-pair/{address}",
-        summary: "A pair by Pooler's names.",
-        parameters: &[PAIR_IN_PATH, SOURCE],
-        answers: (JSON, pooler::pair_schema),
-        answer: Answer::Read(pooler::pair),
-    },
-    Route {
-        path: "/v2-tokens",
-        summary: "Tokens by Pooler's names, the most valuable first.",
-        parameters: &[SOURCE],
-        answers: (JSON, pooler::tokens_schema),
-        answer: Answer::Read(pooler::tokens),
-    },
-    Route {
-        path: "/v2-token/{address}",
-        summary: "A token by Pooler's names.",
-        parameters: &[TOKEN_IN_PATH, SOURCE],
-        answers: (JSON, pooler::token_schema),
-        answer: Answer::Read(pooler::token),
-    },
-    Route {
-        path: "/v2-daily-stats",
-        summary: "Volume, liquidity and fees of all pairs in 24 hours against the 24 hours before, by Pooler's names.",
-        parameters: &[SOURCE],
-        answers: (JSON, schema::<pooler::DailyStats>),
-        answer: Answer::Read(pooler::daily),
-    },
-    Route {
-        path: "/v2-pairs-recent-logs",
-        summary: "The newest 75 trades of a pair by Pooler's names.",
-        parameters: &[required("pair_contract", Form::Address, "The pair."), SOURCE],
-        answers: (JSON, pooler::logs_schema),
-        answer: Answer::Read(pooler::recent_logs),
-    },
-    Route {
-        path: "/snapshots/{address}",
-        summary: "The newest final snapshots of a pair as Pooler lists them, with Pooler's payloads if `data` is true.",
-        parameters: &[
-            PAIR_IN_PATH,
-            query("maxCount", Form::Count, "How many, 1 to 100; 10 if not given."),
-            query("stream", Form::OneOf(pooler::STREAM_NAMES), "Of what; pair_total_reserves if not given."),
-            query("data", Form::OneOf(&["false", "true"]), "Whether with payloads."),
-            SOURCE,
-        ],
-        answers: (JSON, pooler::snapshots_schema),
-        answer: Answer::Read(pooler::snapshots),
-    },
-    Route {
-        path: "/pair_address",
-        summary: "The pair of two tokens, in any order.",
-        parameters: &[
-            required("token0", Form::Address, "One token."),
-            required("token1", Form::Address, "The other."),
-            SOURCE,
-        ],
-        answers: (JSON, schema::<pooler::PairAddress>),
-        answer: Answer::Read(pooler::pair_address),
     },
 ];
 

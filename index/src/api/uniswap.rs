@@ -1,5 +1,7 @@
 //! Pairs, tokens and days of a source of kind uniswap-v2.
 
+use std::sync::Arc;
+
 use alloy::primitives::Address;
 use axum::response::Response;
 
@@ -27,17 +29,17 @@ pub(super) fn pairs(reading: &mut Reading<'_>) -> Result<Response, Failure> {
         [block, pair] => Some((number::<u64>(block)?, address(pair)?)),
         _ => None,
     })?;
-    let Some((as_of, mut stats)) = pair_stats(reading)? else { return reading.nothing() };
-    stats.retain(|stats| after.is_none_or(|after| (stats.pair.block, stats.pair.address) > after));
-    reading.listed_of(Some(as_of), stats, |stats| cursor(&[&stats.pair.block, &stats.pair.address]))
+    let Some((as_of, stats)) = pair_stats(reading)? else { return reading.nothing() };
+    let is_behind = |stats: &&PairStats| after.is_none_or(|after| (stats.pair.block, stats.pair.address) > after);
+    let page = stats.iter().filter(is_behind).take(reading.asked.limit()? + 1).collect();
+    reading.listed_of(Some(as_of), page, |stats: &&PairStats| cursor(&[&stats.pair.block, &stats.pair.address]))
 }
 
 pub(super) fn pair(reading: &mut Reading<'_>) -> Result<Response, Failure> {
     let pair = reading.asked.address_in_path("address")?;
-    let found = pair_stats(reading)?;
-    let found = found.and_then(|(as_of, stats)| Some((as_of, stats.into_iter().find(|it| it.pair.address == pair)?)));
-    let (as_of, stats) = found.ok_or_else(|| no_pair(pair))?;
-    Ok(reading.one_of(Some(as_of), stats))
+    let (as_of, stats) = pair_stats(reading)?.ok_or_else(|| no_pair(pair))?;
+    let found = stats.iter().find(|stats| stats.pair.address == pair).ok_or_else(|| no_pair(pair))?;
+    Ok(reading.one_of(Some(as_of), found))
 }
 
 pub(super) fn tokens(reading: &mut Reading<'_>) -> Result<Response, Failure> {
@@ -45,17 +47,17 @@ pub(super) fn tokens(reading: &mut Reading<'_>) -> Result<Response, Failure> {
         [token] => address(token),
         _ => None,
     })?;
-    let Some((as_of, mut stats)) = token_stats(reading)? else { return reading.nothing() };
-    stats.retain(|stats| after.is_none_or(|after| stats.token.address > after));
-    reading.listed_of(Some(as_of), stats, |stats| cursor(&[&stats.token.address]))
+    let Some((as_of, stats)) = token_stats(reading)? else { return reading.nothing() };
+    let is_behind = |stats: &&TokenStats| after.is_none_or(|after| stats.token.address > after);
+    let page = stats.iter().filter(is_behind).take(reading.asked.limit()? + 1).collect();
+    reading.listed_of(Some(as_of), page, |stats: &&TokenStats| cursor(&[&stats.token.address]))
 }
 
 pub(super) fn token(reading: &mut Reading<'_>) -> Result<Response, Failure> {
     let token = reading.asked.address_in_path("address")?;
-    let found = token_stats(reading)?;
-    let found = found.and_then(|(as_of, stats)| Some((as_of, stats.into_iter().find(|it| it.token.address == token)?)));
-    let (as_of, stats) = found.ok_or_else(|| no_token(token))?;
-    Ok(reading.one_of(Some(as_of), stats))
+    let (as_of, stats) = token_stats(reading)?.ok_or_else(|| no_token(token))?;
+    let found = stats.iter().find(|stats| stats.token.address == token).ok_or_else(|| no_token(token))?;
+    Ok(reading.one_of(Some(as_of), found))
 }
 
 pub(super) fn daily(reading: &mut Reading<'_>) -> Result<Response, Failure> {
@@ -93,16 +95,16 @@ pub(super) fn end(reading: &mut Reading<'_>, source: &Source) -> Result<Option<(
     Ok(Query::new(reading.database, &source.name).epoch(epoch)?.map(|at| (as_of, at)))
 }
 
-fn pair_stats(reading: &mut Reading<'_>) -> Result<Option<(AsOf, Vec<PairStats>)>, Failure> {
+fn pair_stats(reading: &mut Reading<'_>) -> Result<Option<(AsOf, Arc<Vec<PairStats>>)>, Failure> {
     let source = reading.source(KIND)?;
     let Some((as_of, at)) = end(reading, source)? else { return Ok(None) };
-    Ok(Some((as_of, Query::new(reading.database, &source.name).pair_stats(at)?)))
+    Ok(Some((as_of, reading.pair_stats(source, at)?)))
 }
 
-fn token_stats(reading: &mut Reading<'_>) -> Result<Option<(AsOf, Vec<TokenStats>)>, Failure> {
+fn token_stats(reading: &mut Reading<'_>) -> Result<Option<(AsOf, Arc<Vec<TokenStats>>)>, Failure> {
     let source = reading.source(KIND)?;
     let Some((as_of, at)) = end(reading, source)? else { return Ok(None) };
-    Ok(Some((as_of, Query::new(reading.database, &source.name).token_stats(at)?)))
+    Ok(Some((as_of, reading.token_stats(source, at)?)))
 }
 
 fn trades(reading: &mut Reading<'_>, source: &Source, filter: Filter) -> Result<Vec<Transaction>, Failure> {

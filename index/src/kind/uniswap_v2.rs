@@ -26,6 +26,7 @@ use crate::{
 
 mod held;
 mod market;
+mod path;
 pub mod payload;
 mod price;
 pub mod query;
@@ -33,6 +34,7 @@ mod tables;
 mod trade;
 
 pub(crate) use market::{History, Market, Place, Token};
+pub(crate) use path::{Path, Paths, Side};
 pub(crate) use tables::Tables;
 pub(crate) use trade::{Trade, TradeKind, of_pairs as trades_of_pairs};
 

@@ -7,7 +7,7 @@ use alloy::primitives::U256;
 use crate::{
     block::Blocks,
     config::UniswapV2Config,
-    kind::uniswap_v2::{History, Market, Place},
+    kind::uniswap_v2::{History, Market, Path, Paths, Place, Side},
 };
 
 const ETHER_DECIMALS: u8 = 18;
@@ -20,37 +20,30 @@ pub(super) struct Floats<'a> {
     pub(super) market: &'a Market,
     history: &'a History,
     blocks: Blocks,
-    weth: Option<usize>,
-    whitelist: Vec<usize>,
-    /// Pairs of a stable coin and wrapped Ether, and the stable coin's side.
-    stable_pairs: Vec<(usize, usize)>,
+    paths: Paths<'a>,
     /// By token, then by block; found when first asked for.
     prices: Vec<Option<Vec<f64>>>,
 }
 
 impl<'a> Floats<'a> {
     pub(super) fn new(config: &UniswapV2Config, market: &'a Market, history: &'a History, blocks: Blocks) -> Self {
-        let weth = market.token(config.weth);
-        let stables = config.stables.iter().filter_map(|stable| market.token(*stable));
-        Self {
-            market,
-            history,
-            blocks,
-            weth,
-            whitelist: config.whitelist.iter().filter_map(|token| market.token(*token)).collect(),
-            stable_pairs: stables.filter_map(|stable| market.pair_of(stable, weth?)).collect(),
-            prices: vec![None; market.tokens.len()],
-        }
+        let paths = Paths::new(config, market);
+        Self { market, history, blocks, paths, prices: vec![None; market.tokens.len()] }
     }
 
     /// What a pair holds at the end of a block.
     pub(super) fn reserves(&self, pair: usize, block: u64) -> [f64; 2] {
-        let reserves = self.history.reserves(pair, Place::end_of(block));
-        [0, 1].map(|side| decimal(reserves[side], self.decimals(pair, side)))
+        self.sides((pair, 0), block)
+    }
+
+    /// The same, of the token that is this side of the pair first.
+    fn sides(&self, (pair, side): Side, block: u64) -> [f64; 2] {
+        let [first, second] = self.history.sides((pair, side), Place::end_of(block));
+        [decimal(first, self.decimals(pair, side)), decimal(second, self.decimals(pair, 1 - side))]
     }
 
     pub(super) fn decimals(&self, pair: usize, side: usize) -> u8 {
-        self.market.tokens[self.market.pairs[pair].tokens[side]].decimals
+        self.paths.decimals((pair, side))
     }
 
     /// Dollars for a token of a pair at the end of a block.
@@ -66,51 +59,43 @@ impl<'a> Floats<'a> {
     /// By block.
     fn of_epoch(&self, token: usize) -> Vec<f64> {
         let blocks = self.blocks.first..=self.blocks.last;
-        if self.weth == Some(token) {
+        if self.paths.is_ether(token) {
             return blocks.map(|block| self.ether(block)).collect();
         }
-        let in_ether = self.whitelist.iter().filter(|white| **white != token).find_map(|white| {
-            let pair = self.market.pair_of(token, *white)?;
-            blocks.clone().map(|block| self.in_ether(pair, *white, block)).collect::<Option<Vec<f64>>>()
-        });
+        let in_ether = self
+            .paths
+            .of(token)
+            .find_map(|path| blocks.clone().map(|block| self.in_ether(path, block)).collect::<Option<Vec<f64>>>());
         match in_ether {
             Some(prices) => prices.into_iter().zip(blocks).map(|(price, block)| price * self.ether(block)).collect(),
             None => blocks.map(|_| 0.0).collect(),
         }
     }
 
-    /// Ether for a token, which is this side of a pair with a whitelisted one; nothing if that is too little.
-    fn in_ether(&self, (pair, side): (usize, usize), white: usize, block: u64) -> Option<f64> {
-        let reserves = self.reserves(pair, block);
-        let (token, white_reserve) = (reserves[side], reserves[1 - side]);
-        let derived = self.derived(white, block);
-        let is_empty = token == 0.0 || white_reserve == 0.0;
-        let (price, held) = if is_empty { (0.0, 0.0) } else { (white_reserve / token, white_reserve) };
+    /// Ether for a token; nothing if its pair holds too little of the whitelisted one.
+    fn in_ether(&self, Path { pair, ether_pair }: Path, block: u64) -> Option<f64> {
+        let [token, white] = self.sides(pair, block);
+        let derived = ether_pair.map_or(1.0, |pair| self.derived(pair, block));
+        let is_empty = token == 0.0 || white == 0.0;
+        let (price, held) = if is_empty { (0.0, 0.0) } else { (white / token, white) };
         (held * derived >= THRESHOLD).then_some(price * derived)
     }
 
-    /// Ether that the router pays for a whole whitelisted token.
-    fn derived(&self, white: usize, block: u64) -> f64 {
-        if self.weth == Some(white) {
-            return 1.0;
-        }
-        let Some((pair, side)) = self.weth.and_then(|weth| self.market.pair_of(white, weth)) else { return 0.0 };
-        let reserves = self.history.reserves(pair, Place::end_of(block)).map(U256::from);
-        let one = U256::from(10).checked_pow(U256::from(self.market.tokens[white].decimals));
+    /// Ether that the router pays for a whole whitelisted token, which is this side of its pair with wrapped Ether.
+    fn derived(&self, pair: Side, block: u64) -> f64 {
+        let [white, ether] = self.history.sides(pair, Place::end_of(block)).map(U256::from);
+        let one = U256::from(10).checked_pow(U256::from(self.paths.decimals(pair)));
         let paid = one.and_then(|one| {
             let counted = one.checked_mul(U256::from(997))?;
-            let whole = reserves[side].checked_mul(U256::from(1_000))?.checked_add(counted)?;
-            counted.checked_mul(reserves[1 - side])?.checked_div(whole)
+            let whole = white.checked_mul(U256::from(1_000))?.checked_add(counted)?;
+            counted.checked_mul(ether)?.checked_div(whole)
         });
         decimal(paid.unwrap_or_default(), ETHER_DECIMALS)
     }
 
     /// Dollars for an Ether: the price of each stable coin's pair, weighted by the Ether there.
     fn ether(&self, block: u64) -> f64 {
-        let sides = self.stable_pairs.iter().map(|(pair, side)| {
-            let reserves = self.reserves(*pair, block);
-            [reserves[*side], reserves[1 - *side]]
-        });
+        let sides = self.paths.stable_pairs.iter().map(|pair| self.sides(*pair, block));
         // Pooler fails on an empty pair.
         let sides: Vec<[f64; 2]> = sides.filter(|sides| sides.iter().all(|reserve| *reserve != 0.0)).collect();
         let total: f64 = sides.iter().map(|[_, ether]| ether).sum();

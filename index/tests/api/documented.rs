@@ -20,7 +20,8 @@ fn example(world: &World, path: &str, name: &str) -> String {
         (_, "contract") => streaming().to_string(),
         (path, "address") if path.contains("token") => USD.to_string(),
         (_, "address" | "pair_contract") => PAIR.to_string(),
-        (_, "token0") => USD.to_string(),
+        (_, "block_height") => "39".into(),
+        (_, "token0" | "token_contract") => USD.to_string(),
         (_, "token1") => WETH.to_string(),
         _ => panic!("{path} has a parameter {name} without an example"),
     }

@@ -114,9 +114,8 @@ pub fn streams_and(store: &mut Store, n_more: u64) -> Source {
     source("streams", KindConfig::Erc1620(config), &kind)
 }
 
-/// One pair of 2,000,000 dollars and 1,000 Ether; a swap of 2,000 dollars in block 12 and one of 4,000 in block 45.
-pub fn uniswap(store: &mut Store) -> Source {
-    let config = UniswapV2Config {
+fn pairs() -> UniswapV2Config {
+    UniswapV2Config {
         factory: FACTORY,
         pairs: vec![],
         init_code_hash: None,
@@ -124,7 +123,54 @@ pub fn uniswap(store: &mut Store) -> Source {
         stables: vec![USD],
         whitelist: vec![WETH, USD],
         threshold: None,
+    }
+}
+
+/// Pair `i` of a [`market`], and its token beside wrapped Ether.
+pub fn market_pair(i: u64) -> (Address, Address) {
+    let at = |byte| {
+        let mut address = Address::repeat_byte(byte);
+        address[12..].copy_from_slice(&i.to_be_bytes());
+        address
     };
+    if i == 0 { (PAIR, USD) } else { (at(0x80), at(0x40)) }
+}
+
+/// So many pairs with wrapped Ether, the first of them that of dollars; each has a swap in one block of ten.
+pub fn market(store: &mut Store, n_pairs: u64) -> Source {
+    let config = pairs();
+    let mut kind = UniswapV2::new("uniswap", 0, config.clone()).unwrap();
+    let unit = |i: u64| U256::from(10).pow(U256::from(if i == 0 { 6 } else { 18 }));
+    let mut logs = Vec::new();
+    for (i, (pair, token)) in (0..n_pairs).map(|i| (i, market_pair(i))) {
+        let created = PairCreated { token0: token, token1: WETH, pair, count: U256::from(i + 1) };
+        let amounts = [unit(i) * U256::from(1_000_000), unit(1) * U256::from(500)];
+        let sync = Sync { reserve0: amounts[0].to(), reserve1: amounts[1].to() };
+        let mint = Mint { sender: ALICE, amount0: amounts[0], amount1: amounts[1] };
+        logs.push((1, FACTORY, created.encode_log_data()));
+        logs.push((2, pair, sync.encode_log_data()));
+        logs.push((2, pair, mint.encode_log_data()));
+    }
+    for block in 3..60 {
+        for i in (0..n_pairs).filter(|i| i % 10 == block % 10) {
+            let (pair, _) = market_pair(i);
+            let into = unit(i) * U256::from(i + block);
+            let reserve0 = unit(i) * U256::from(1_000_000 + i + block);
+            let sync = Sync { reserve0: reserve0.to(), reserve1: (unit(1) * U256::from(500)).to() };
+            let (none, out) = (U256::ZERO, U256::from(block));
+            let swap =
+                Swap { sender: ALICE, amount0In: into, amount1In: none, amount0Out: none, amount1Out: out, to: BOB };
+            logs.push((block, pair, sync.encode_log_data()));
+            logs.push((block, pair, swap.encode_log_data()));
+        }
+    }
+    fill(store, &mut kind, &logs);
+    source("uniswap", KindConfig::UniswapV2(config), &kind)
+}
+
+/// One pair of 2,000,000 dollars and 1,000 Ether; a swap of 2,000 dollars in block 12 and one of 4,000 in block 45.
+pub fn uniswap(store: &mut Store) -> Source {
+    let config = pairs();
     let mut kind = UniswapV2::new("uniswap", 0, config.clone()).unwrap();
     let (dollar, ether) = (U256::from(10).pow(U256::from(6)), U256::from(10).pow(U256::from(18)));
     let sync = |dollars: u64, thousandths: u64| {

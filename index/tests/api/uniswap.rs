@@ -1,10 +1,20 @@
 //! Pairs and tokens over HTTP, by our names and by Pooler's.
 
+use std::sync::Arc;
+
+use alloy::primitives::Address;
+use index::{
+    api::{self, Api},
+    metrics::Metrics,
+    progress::Progress,
+};
 use serde_json::{Value, json};
+use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
-    sources::{ALICE, PAIR, USD, WETH},
-    world::World,
+    sources::{ALICE, PAIR, USD, WETH, market_pair},
+    store::Store,
+    world::{CHAIN, World},
 };
 
 #[tokio::test]
@@ -125,4 +135,219 @@ async fn pooler_lists_logs_snapshots_and_the_pair_of_tokens() {
     }
     assert_eq!(world.failure("/pair_address?token0=0x00", 400).await.0, "bad_parameter");
     world.failure(&format!("/snapshots/{PAIR}?maxCount=101"), 400).await;
+}
+
+#[tokio::test]
+async fn pooler_looks_back_to_the_ends_of_epochs() {
+    let world = World::whole().await;
+    // Epoch 0 has the pair from block 1 on, and epoch 6 has not ended.
+    let heights = json!({ "snapshots": [9, 19, 29, 39, 49, 59] });
+    for list in ["pairs", "tokens", "daily-stats"] {
+        for prefix in ["", "/v1/api"] {
+            let path = format!("{prefix}/v2-{list}");
+            assert_eq!(world.json(&format!("{path}/snapshots")).await, heights);
+            assert_eq!(world.json(&format!("{path}/59")).await, world.json(&path).await);
+            assert_ne!(world.json(&format!("{path}/39")).await, world.json(&path).await);
+            for height in ["0", "38", "40", "60", "69", "9223372036854775807"] {
+                assert_eq!(world.json(&format!("{path}/{height}")).await, json!({ "data": Value::Null }), "{height}");
+            }
+        }
+    }
+    let old = world.json("/v2-pairs/39").await;
+    assert_eq!((&old[0]["block_height"], &old[0]["token0Liquidity"]), (&json!(39), &json!(2_002_000.0)));
+    assert_eq!((&old[0]["liquidity"], &old[0]["fees_24h"]), (&json!("US$4,004,000"), &json!("US$6")));
+    let answer = world.get("/v2-tokens/39").await;
+    assert_eq!(
+        (&answer.headers()["x-index-state"], &answer.headers()["x-index-block"]),
+        (&"final".parse().unwrap(), &"39".parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn pooler_tells_more_under_its_versioned_paths() {
+    let world = World::whole().await;
+    let full = |data: Value, begins: Value| {
+        let mut full = json!({
+            "data": data, "txHash": Value::Null, "cid": Value::Null, "txStatus": Value::Null, "prevTxHash": Value::Null,
+            "block_height": 39, "block_timestamp": 1_700_000_468,
+        });
+        full.as_object_mut().unwrap().extend(begins.as_object().unwrap().clone());
+        full
+    };
+    let data = world.json("/v2-pairs/39").await;
+    // A day is longer than this chain, so that both windows begin with it.
+    let begins = json!({
+        "begin_block_height_24h": 0, "begin_block_timestamp_24h": 1_700_000_108,
+        "begin_block_height_7d": 0, "begin_block_timestamp_7d": 1_700_000_108,
+    });
+    assert_eq!(world.json("/v1/api/v2-pairs/39").await, full(data, begins));
+    for list in ["tokens", "daily-stats"] {
+        let data = world.json(&format!("/v2-{list}/39")).await;
+        assert_eq!(world.json(&format!("/v1/api/v2-{list}/39")).await, full(data, json!({})));
+    }
+    let (code, message) = world.failure(&format!("/v1/api/v2-pair/{PAIR}"), 404).await;
+    assert_eq!(code, "not_found");
+    assert!(message.ends_with("is no route; / lists all of them"), "{message}");
+}
+
+#[tokio::test]
+async fn pooler_tells_that_there_is_nothing_yet() {
+    let world = World::unfilled().await;
+    for path in ["/v2-pairs", "/v2-tokens", "/v2-daily-stats", "/v1/api/v2-pairs", "/v2-pairs/9"] {
+        assert_eq!(world.json(path).await, json!({ "data": Value::Null }), "{path}");
+    }
+    assert_eq!(world.json("/v2-pairs/snapshots").await, json!({ "snapshots": [] }));
+    for path in ["pairs-recent-logs?pair_contract", "tokens-recent-logs?token_contract"] {
+        assert_eq!(world.json(&format!("/v2-{path}={PAIR}")).await, json!({ "data": Value::Null }));
+    }
+}
+
+#[tokio::test]
+async fn what_pooler_cannot_be_asked_is_told() {
+    let world = World::whole().await;
+    const COUNT: &str = "give a whole number from 0 to 9223372036854775807";
+    const ADDRESS: &str = "give an address: 0x and 40 hexadecimal digits, in small letters or with the right checksum";
+    for (path, told) in [
+        ("/v2-pairs/abc", format!("block_height is \"abc\"; {COUNT}")),
+        ("/v2-pairs/-1", format!("block_height is \"-1\"; {COUNT}")),
+        ("/v2-tokens/39.0", format!("block_height is \"39.0\"; {COUNT}")),
+        ("/v2-tokens/039", format!("block_height is \"039\"; {COUNT}")),
+        ("/v2-daily-stats/9223372036854775808", format!("block_height is \"9223372036854775808\"; {COUNT}")),
+        ("/v1/api/v2-pairs/0x27", format!("block_height is \"0x27\"; {COUNT}")),
+        ("/v1/api/v2-pairs/1%20OR%201=1", format!("block_height is \"1 OR 1=1\"; {COUNT}")),
+        ("/v2-pairs/39?block_height=49", "block_height is given twice, the second time as \"39\"; give it once".into()),
+        ("/v2-pairs?block_height=39", "\"block_height\" is no parameter here, and is \"39\"; give source".into()),
+        ("/v2-pairs/39?source=none", "source is \"none\"; give one of uniswap".into()),
+        ("/v2-tokens-recent-logs", format!("token_contract is not given; {ADDRESS}")),
+        ("/v2-tokens-recent-logs?token_contract=USD", format!("token_contract is \"USD\"; {ADDRESS}")),
+        (
+            "/v2-tokens-recent-logs?token_contract=';DROP%20TABLE%20snapshot;--",
+            format!("token_contract is \"';DROP TABLE snapshot;--\"; {ADDRESS}"),
+        ),
+        (
+            "/v2-pairs-recent-logs?token_contract=0x00",
+            "\"token_contract\" is no parameter here, and is \"0x00\"; give pair_contract, source".into(),
+        ),
+    ] {
+        assert_eq!(world.failure(path, 400).await, ("bad_parameter".to_owned(), told), "{path}");
+    }
+    for path in ["/v2-pairs/snapshots/1", "/v2-pairs/39/", "/v1/api", "/v1/api/health", "/v2-pairs/../../etc/passwd"] {
+        assert_eq!(world.failure(path, 404).await.0, "not_found", "{path}");
+    }
+}
+
+/// Addresses in a log are those of its arguments and of the pair, so that each log tells where it is from.
+fn place(log: &Value) -> (u64, u64) {
+    (log["blockNumber"].as_u64().unwrap(), log["logIndex"].as_u64().unwrap())
+}
+
+#[tokio::test]
+async fn pooler_lists_the_logs_of_all_pairs_of_a_token() {
+    let n_pairs = 20;
+    let world = World::market(Store::empty(), n_pairs).await;
+    let logs = async |path: String| world.json(&path).await.as_array().unwrap().clone();
+    let mut expected = Vec::new();
+    for pair in (0..n_pairs).map(|i| market_pair(i).0) {
+        let of_pair = logs(format!("/v2-pairs-recent-logs?pair_contract={pair}")).await;
+        assert!(of_pair.iter().all(|log| log["address"] == json!(pair.to_checksum(None))));
+        expected.extend(of_pair);
+    }
+    // A mint of each, and a swap of each in one block of ten from block 3 to block 59.
+    assert_eq!(expected.len(), 20 + 2 * 57);
+    let found = logs(format!("/v2-tokens-recent-logs?token_contract={WETH}")).await;
+    assert_eq!(found.len(), 75);
+    assert!(found.is_sorted_by_key(|log| std::cmp::Reverse(log["blockNumber"].as_u64().unwrap())));
+    expected.sort_by_key(|log| std::cmp::Reverse(place(log)));
+    let newest: Vec<_> = expected[..74].iter().collect();
+    // Two logs a block: one of the oldest block's is cut off, and which one is not said.
+    assert!(newest.iter().all(|log| found.contains(log)), "{found:?}");
+    let [(pair, token), (_, other)] = [7, 8].map(market_pair);
+    let of_token = logs(format!("/v2-tokens-recent-logs?token_contract={token}")).await;
+    assert_eq!(of_token, logs(format!("/v2-pairs-recent-logs?pair_contract={pair}")).await);
+    assert_ne!(of_token, logs(format!("/v2-tokens-recent-logs?token_contract={other}")).await);
+    // What is no token of a pair has no trades.
+    for stranger in [ALICE, PAIR, Address::ZERO] {
+        assert!(logs(format!("/v2-tokens-recent-logs?token_contract={stranger}")).await.is_empty());
+    }
+}
+
+/// The address of another API of the same store, which has kept nothing.
+async fn afresh(world: &World) -> String {
+    let (_, progress) = watch::channel(Progress::default());
+    let store = world.store.path.to_str().unwrap().to_owned();
+    let api = Api::new(store, CHAIN, world.sources.clone(), progress, Arc::new(Metrics::default()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(api::serve(listener, api, std::future::pending()));
+    url
+}
+
+/// What is answered, to the byte, by an API that has kept what it can and by one that has kept nothing.
+async fn check_kept(world: &World) -> Vec<String> {
+    let mut told = Vec::new();
+    for path in [
+        "/v1/pairs".to_owned(),
+        "/v1/pairs?epoch=3".into(),
+        format!("/v1/pairs/{PAIR}"),
+        format!("/v1/pairs/{ALICE}"),
+        "/v1/tokens".into(),
+        "/v1/tokens?limit=1&epoch=4".into(),
+        format!("/v1/tokens/{WETH}"),
+        "/v2-pairs".into(),
+        "/v2-pairs/39".into(),
+        format!("/v2-pair/{PAIR}"),
+        "/v2-tokens".into(),
+        format!("/v2-token/{USD}"),
+        "/v2-daily-stats".into(),
+        "/v1/api/v2-pairs".into(),
+    ] {
+        let ask = async |url: String| {
+            let answer = world.http.get(url).send().await.unwrap();
+            let headers: Vec<_> =
+                ["x-index-block", "x-index-state"].iter().map(|name| answer.headers().get(*name).cloned()).collect();
+            (answer.status(), headers, answer.text().await.unwrap())
+        };
+        let expected = ask(format!("{}{path}", afresh(world).await)).await;
+        for _ in 0..2 {
+            assert_eq!(ask(format!("http://{}{path}", world.address)).await, expected, "{path}");
+        }
+        told.push(expected.2);
+    }
+    told
+}
+
+/// Takes epoch 5 back, as a reorg does.
+fn take_back(store: &mut Store) {
+    store.run("UPDATE epoch SET state = 0, end_hash = NULL, end_timestamp = NULL WHERE id = 5", &[]);
+    store.run("DELETE FROM snapshot WHERE epoch = 5", &[]);
+    store.run("DELETE FROM prefix_sum WHERE epoch = 5", &[]);
+    store.cursor("snapshots", 49);
+}
+
+#[tokio::test]
+async fn lists_that_are_kept_are_those_that_would_be_made() {
+    let mut world = World::whole().await;
+    let whole = check_kept(&world).await;
+    take_back(&mut world.store);
+    let shorter = check_kept(&world).await;
+    assert_ne!(shorter[0], whole[0]);
+    // Epoch 5 comes again on another fork, where it ends as epoch 3 did.
+    for sql in [
+        "UPDATE epoch SET state = 1, end_hash = parents.parent, end_timestamp = 1700000700 FROM \
+         (SELECT parent FROM block WHERE number = 3) AS parents WHERE id = 5",
+        "INSERT INTO snapshot SELECT project, 5, end_hash, 'other ' || cid, content FROM snapshot WHERE epoch = 3",
+        "INSERT INTO prefix_sum SELECT project, name, 5, total FROM prefix_sum WHERE epoch = 4",
+        "UPDATE cursor SET number = 59, hash = parents.parent FROM \
+         (SELECT parent FROM block WHERE number = 3) AS parents WHERE name = 'snapshots'",
+    ] {
+        world.store.run(sql, &[]);
+    }
+    let other = check_kept(&world).await;
+    assert!(other[0] != whole[0] && other[0] != shorter[0]);
+    assert!(other[2].contains(r#""reserves":["2002000","999.004"]"#), "{}", other[2]);
+    // Blocks of chains of snapshots come when an epoch is final, without a snapshot more.
+    world.store.run("INSERT INTO dag SELECT project, 5, 'five', content FROM dag WHERE height = 3", &[]);
+    world.store.cursor("dag", 59);
+    let chained = check_kept(&world).await;
+    assert!(!other[7].contains("five") && chained[7].contains(r#""head_block_cid":"five""#), "{}", chained[7]);
 }

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    sources::{streams, streams_and, uniswap},
+    sources::{market, streams, streams_and, uniswap},
     store::{Store, transfer},
 };
 
@@ -30,6 +30,7 @@ pub const LATE: &str = "tokens/late";
 
 pub struct World {
     pub store: Store,
+    pub sources: Vec<Source>,
     pub address: SocketAddr,
     /// Where the same is read from PostgreSQL.
     pub other: Option<SocketAddr>,
@@ -66,6 +67,13 @@ impl World {
         let mut world = Self::with(store, sources).await;
         (world.cids, world.dag_cids) = cids;
         world
+    }
+
+    /// The same blocks and epochs with so many pairs, in `store`.
+    pub async fn market(mut store: Store, n_pairs: u64) -> Self {
+        fill(&mut store);
+        let sources = vec![tokens(), market(&mut store, n_pairs)];
+        Self::with(store, sources).await
     }
 
     /// A source of each bundled kind, and nothing stored.
@@ -107,7 +115,7 @@ impl World {
             other = Some(address);
         }
         let (http, stop) = (Client::builder().no_proxy().build().unwrap(), Some(stop));
-        Self { store, address, other, progress, http, stop, ended, cids: vec![], dag_cids: vec![] }
+        Self { store, sources, address, other, progress, http, stop, ended, cids: vec![], dag_cids: vec![] }
     }
 
     /// Asks only the one of the two from here on, whose store is at the address that this gives.

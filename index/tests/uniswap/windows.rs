@@ -239,7 +239,8 @@ fn pairs_are_told_in_the_form_of_pooler() {
         .unwrap();
     let mut query = Query::new(&mut database, SOURCE);
     let newest = query.newest().unwrap().unwrap();
-    let (stats, rows) = (query.pair_stats(newest).unwrap(), query.liquidity_processed(newest).unwrap());
+    let stats = query.pair_stats(newest).unwrap();
+    let rows = query.liquidity_processed(&stats).unwrap();
     assert_eq!((stats.len(), rows.len()), (16, 16));
     let row = serde_json::to_value(&rows[0]).unwrap();
     assert_eq!(row["contractAddress"], format!("{:#x}", world.pair(["DAI", "WETH"])));

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{store::ReadArgs, streams::PageArgs};
 use crate::{
     amount::{grouped, short_address},
+    moment::format_instant,
     node::printable,
     output::Output,
     table::{Column, write_table},
@@ -17,10 +18,20 @@ use crate::{
 /// Digits after the point in a table; `--json` has all.
 const N_DECIMALS: usize = 2;
 
+/// Digits of a number below one, from its first that is not zero.
+const N_SIGNIFICANT: usize = 4;
+
+/// Stands for what nothing gives a price.
+const NO_PRICE: &str = "-";
+
 /// Longest symbol that is shown, in characters.
 const SYMBOL_LIMIT: usize = 12;
 
 /// Show pairs: what they hold, and what was traded in 24 hours and 7 days.
+///
+/// It is as of the end of an epoch, and of the time before it. Reserves are whole tokens, all else is in dollars, as the
+/// stable coins of the configuration have them, and of tokens that have a price. Numbers that end in … go on; --json has all
+/// digits.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
     streamctl index pairs\n  \
@@ -31,6 +42,9 @@ pub(super) struct PairsArgs {
 }
 
 /// Show tokens of pairs: price, liquidity, and what was traded in 24 hours and 7 days.
+///
+/// It is as of the end of an epoch, and of the time before it, over all pairs that have snapshots. The change is that of the
+/// price in 24 hours. Numbers that end in … go on; --json has all digits.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
     streamctl index tokens\n  \
@@ -56,6 +70,7 @@ struct EpochArgs {
 
 /// Rows, for people.
 struct Shown {
+    head: String,
     columns: Vec<Column>,
     rows: Vec<Vec<String>>,
 }
@@ -109,44 +124,68 @@ impl EpochArgs {
         if output.json {
             return output.tell(list);
         }
-        let rows: Vec<_> = list["items"].as_array().into_iter().flatten().map(row).collect();
-        if rows.is_empty() {
-            output.note("no epoch has its snapshots yet");
+        let items = list["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let Some(first) = items.first() else {
+            match self.epoch {
+                Some(epoch) => {
+                    output.note(format_args!("no pair has a snapshot at epoch {epoch}, or none comes after"))
+                }
+                None => output.note("no epoch has its snapshots yet, or none comes after"),
+            }
             return Ok(());
+        };
+        let rows: Vec<_> = items.iter().map(row).collect();
+        if rows.iter().flatten().any(|cell| cell == NO_PRICE) {
+            output.note(format_args!("{NO_PRICE} is what no pair gives a price, or gave none 24 hours before"));
         }
-        output.tell(Shown { columns: columns.to_vec(), rows })
+        output.tell(Shown { head: head(&first["at"], &list["as_of"]["state"]), columns: columns.to_vec(), rows })
     }
+}
+
+/// When it is of, and whether that can change.
+fn head(at: &Value, state: &Value) -> String {
+    let number = |name: &str| at[name].as_u64().unwrap_or_default();
+    let time = format_instant(number("timestamp"));
+    let state = printable(state.as_str().unwrap_or_default());
+    format!("epoch {}, until block {}, {time}, {state}", number("epoch"), number("end"))
 }
 
 fn pair(item: &Value) -> Vec<String> {
     let pair = &item["pair"];
     let symbols = [0, 1].map(|side| symbol(&pair["tokens"][side]["symbol"]));
+    let n_prices = [0, 1].iter().filter(|side| item["prices"][**side] != "0").count();
+    let dollars = |value: &Value| if n_prices == 0 { NO_PRICE.to_owned() } else { number(value) };
+    // The side without a price adds nothing to it.
+    let at_least = if n_prices == 1 { "≥ " } else { "" };
     vec![
         address(&pair["address"]),
         symbols.join("/"),
         number(&item["reserves"][0]),
         number(&item["reserves"][1]),
-        number(&item["liquidity_usd"]),
-        number(&item["last_24h"]["volume_usd"]),
-        number(&item["last_7d"]["volume_usd"]),
+        format!("{at_least}{}", dollars(&item["liquidity_usd"])),
+        dollars(&item["last_24h"]["volume_usd"]),
+        dollars(&item["last_7d"]["volume_usd"]),
         item["last_24h"]["n_swaps"].as_u64().map(grouped).unwrap_or_default(),
     ]
 }
 
 fn token(item: &Value) -> Vec<String> {
+    let is_priced = item["price_usd"] != "0";
+    let dollars = |value: &Value| if is_priced { number(value) } else { NO_PRICE.to_owned() };
+    let change = &item["price_change_24h"];
     vec![
         address(&item["token"]["address"]),
         symbol(&item["token"]["symbol"]),
-        number(&item["price_usd"]),
-        number(&item["price_change_24h"]),
-        number(&item["liquidity_usd"]),
-        number(&item["volume_usd_24h"]),
-        number(&item["volume_usd_7d"]),
+        dollars(&item["price_usd"]),
+        if change.is_null() { NO_PRICE.to_owned() } else { number(change) },
+        dollars(&item["liquidity_usd"]),
+        dollars(&item["volume_usd_24h"]),
+        dollars(&item["volume_usd_7d"]),
     ]
 }
 
 /// What a token says of itself may be anything.
-fn symbol(value: &Value) -> String {
+pub(super) fn symbol(value: &Value) -> String {
     printable(value.as_str().unwrap_or_default()).chars().take(SYMBOL_LIMIT).collect()
 }
 
@@ -154,19 +193,24 @@ fn address(value: &Value) -> String {
     value.as_str().and_then(|text| text.parse::<Address>().ok()).map(short_address).unwrap_or_default()
 }
 
-/// A number cut to a few decimals; what is cut off is marked.
+/// A number with its thousands set apart, cut to a few decimals; what is cut off is marked.
 fn number(value: &Value) -> String {
     let text = printable(value.as_str().unwrap_or_default());
-    match text.split_once('.') {
-        Some((whole, fraction)) if fraction.chars().count() > N_DECIMALS => {
-            format!("{whole}.{}…", fraction.chars().take(N_DECIMALS).collect::<String>())
-        }
-        _ => text,
-    }
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let is_below_one = whole.trim_start_matches('-') == "0";
+    let n_zeros = fraction.len() - fraction.trim_start_matches('0').len();
+    let n_shown = if is_below_one { (n_zeros + N_SIGNIFICANT).max(N_DECIMALS) } else { N_DECIMALS };
+    let mark = if fraction.chars().count() > n_shown { "…" } else { "" };
+    let shown: String = fraction.chars().take(n_shown).collect();
+    let (sign, digits) = if let Some(digits) = whole.strip_prefix('-') { ("-", digits) } else { ("", whole) };
+    // What is no number, or one of more digits, stays as it is.
+    let whole = digits.parse().map_or_else(|_| digits.to_owned(), grouped);
+    format!("{sign}{whole}{}{shown}{mark}", if shown.is_empty() { "" } else { "." })
 }
 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.head)?;
         write_table(f, &self.columns, &self.rows)
     }
 }
@@ -186,7 +230,15 @@ mod tests {
         check(json!("12"), "12");
         check(json!("12.34"), "12.34");
         check(json!("12.345"), "12.34…");
-        check(json!("0.999999"), "0.99…");
+        check(json!("0.999999"), "0.9999…");
+        check(json!("0.5"), "0.5");
+        check(json!("0"), "0");
+        check(json!("0.00000400160064025"), "0.000004001…");
+        check(json!("0.000004"), "0.000004");
+        check(json!("-0.012345"), "-0.01234…");
+        check(json!("-33.333333"), "-33.33…");
+        check(json!("1234567.8"), "1,234,567.8");
+        check(json!("-1234"), "-1,234");
         check(Value::Null, "");
         check(json!("1.\u{1b}[2J"), "1.?[…");
     }
@@ -198,11 +250,12 @@ mod tests {
         let item = json!({
             "pair": { "address": "0xA478c2975Ab1Ea89e8196811F51A7B7Ade33eB11", "tokens": [dai, { "symbol": "WETH" }] },
             "reserves": ["1000.5", "0.25001"],
+            "prices": ["1", "4001.8"],
             "liquidity_usd": "2001.0",
             "last_24h": { "volume_usd": "17.123", "n_swaps": 1234 },
             "last_7d": { "volume_usd": "18" },
         });
-        let expected = ["0xA478…eB11", "DAI/WETH", "1000.5", "0.25…", "2001.0", "17.12…", "18", "1,234"];
+        let expected = ["0xA478…eB11", "DAI/WETH", "1,000.5", "0.2500…", "2,001.0", "17.12…", "18", "1,234"];
         assert_eq!(pair(&item), expected);
         let item = json!({
             "token": { "address": weth, "symbol": "WETH" },
@@ -212,6 +265,22 @@ mod tests {
             "volume_usd_24h": "0",
             "volume_usd_7d": "0.5",
         });
-        assert_eq!(token(&item), ["0xC02a…6Cc2", "WETH", "1800.1", "", "7", "0", "0.5"]);
+        assert_eq!(token(&item), ["0xC02a…6Cc2", "WETH", "1,800.1", "-", "7", "0", "0.5"]);
+    }
+
+    #[test]
+    fn what_has_no_price_is_not_worth_nothing() {
+        let item = json!({
+            "pair": {}, "reserves": ["7", "8"], "prices": ["0", "0"], "liquidity_usd": "0",
+            "last_24h": { "volume_usd": "0", "n_swaps": 2 }, "last_7d": { "volume_usd": "0" },
+        });
+        assert_eq!(pair(&item)[2..], ["7", "8", "-", "-", "-", "2"]);
+        let item = json!({
+            "pair": {}, "reserves": ["7", "8"], "prices": ["0", "2"], "liquidity_usd": "16",
+            "last_24h": { "volume_usd": "1", "n_swaps": 2 }, "last_7d": { "volume_usd": "1" },
+        });
+        assert_eq!(pair(&item)[4..], ["≥ 16", "1", "1", "2"]);
+        let item = json!({ "token": {}, "price_usd": "0", "price_change_24h": "-100", "liquidity_usd": "0" });
+        assert_eq!(token(&item)[2..], ["-", "-100", "-", "-", "-"]);
     }
 }

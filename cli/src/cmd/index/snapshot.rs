@@ -1,6 +1,9 @@
 //! `streamctl index snapshot`: what a snapshot says.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    fmt::Display,
+    io::{self, IsTerminal, Write},
+};
 
 use ::index::{
     config::{Config, KindConfig, UniswapV2Config},
@@ -11,31 +14,35 @@ use ::index::{
     read,
 };
 use alloy::primitives::Address;
-use clap::Args;
+use clap::{ArgGroup, Args};
 use eyre::{bail, ensure, eyre};
 use serde_json::Value;
 
 use super::store::ReadArgs;
-use crate::{index_api::Asker, output::Output};
+use crate::{address::parse_address, index_api::Asker, output::Output};
+
+/// Characters of an address in hexadecimal.
+const ADDRESS_LENGTH: usize = 42;
 
 /// Print a snapshot: as DAG-JSON, as its bytes, or as Pooler's payload.
 ///
 /// It is that of a project at an epoch, the newest without --epoch, or what is behind a content address. Pooler's payload
 /// is made from the store, and its address is on stderr: it is that of its bytes as `ipfs add --raw-leaves` counts them.
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("what").required(true))]
 #[command(after_help = "Examples:\n  \
     streamctl index snapshot --project streams/… --epoch 7 | jq .\n  \
     streamctl index snapshot --cid bafyrei… --raw > snapshot.cbor\n  \
     streamctl index snapshot --project uniswap/0x…/trade_volume --pooler")]
 pub(super) struct SnapshotArgs {
     /// The project, as `streamctl index projects` lists it.
-    #[arg(long, value_name = "PROJECT", required_unless_present = "cid", conflicts_with = "cid")]
+    #[arg(long, value_name = "PROJECT", value_parser = parse_project, group = "what")]
     project: Option<String>,
     /// The epoch; the newest with a snapshot without it.
-    #[arg(long, value_name = "N", requires = "project")]
+    #[arg(long, value_name = "N", conflicts_with = "cid")]
     epoch: Option<u64>,
     /// The content address of a snapshot, or of a block of a chain of snapshots.
-    #[arg(long, value_name = "CID")]
+    #[arg(long, value_name = "CID", group = "what")]
     cid: Option<String>,
     /// Print the bytes that are addressed: canonical DAG-CBOR.
     #[arg(long, group = "form", conflicts_with = "json")]
@@ -44,7 +51,7 @@ pub(super) struct SnapshotArgs {
     #[arg(long, group = "form")]
     dag_json: bool,
     /// Print the payload that Pooler has for a pair, with its names and floats.
-    #[arg(long, group = "form", requires = "project")]
+    #[arg(long, group = "form", conflicts_with = "cid")]
     pooler: bool,
     #[command(flatten)]
     read: ReadArgs,
@@ -84,10 +91,8 @@ impl SnapshotArgs {
         };
         query.push(("epoch", epoch.to_string()));
         let found = asker.get("/v1/snapshots", &query).await?;
-        text(&found["items"][0]["cid"]).ok_or_else(|| {
-            let (first, last) = (&newest["first_epoch"], &newest["newest"]["epoch"]);
-            eyre!("{project} has no snapshot at epoch {epoch}; its first is of epoch {first}, its newest of {last}")
-        })
+        text(&found["items"][0]["cid"])
+            .ok_or_else(|| no_snapshot(project, epoch, &newest["first_epoch"], &newest["newest"]["epoch"]))
     }
 
     async fn print_pooler(&self, output: &Output) -> eyre::Result<()> {
@@ -95,8 +100,8 @@ impl SnapshotArgs {
         let project = self.project.clone().unwrap_or_default();
         let wanted = self.epoch;
         let bytes = self.read.config().with_store(move |config, database| {
-            let epoch = epoch(database, &project, wanted)?;
             let (source, pairs, pair, stream) = part(config, &project)?;
+            let epoch = epoch(database, &project, wanted)?;
             let made = payload(database, (source, pairs), pair, &epoch, stream)?;
             made.map(|payload| payload.json()).ok_or_else(|| eyre!("{pair} was no pair at epoch {}", epoch.id))
         });
@@ -104,6 +109,22 @@ impl SnapshotArgs {
         output.note(format_args!("cid {}", content::raw(&bytes)?));
         output.tell(String::from_utf8_lossy(&bytes))
     }
+}
+
+/// A project's name, with the addresses in it as the index writes them: in small letters.
+///
+/// # Errors
+/// If an address has a wrong checksum.
+pub(super) fn parse_project(text: &str) -> eyre::Result<String> {
+    let part = |part: &str| {
+        let is_address = part.len() == ADDRESS_LENGTH && part.starts_with("0x");
+        if is_address { parse_address(part).map(|address| format!("{address:#x}")) } else { Ok(part.to_owned()) }
+    };
+    Ok(text.split('/').map(part).collect::<eyre::Result<Vec<_>>>()?.join("/"))
+}
+
+fn no_snapshot(project: &str, epoch: u64, first: impl Display, last: impl Display) -> eyre::Report {
+    eyre!("{project} has no snapshot at epoch {epoch}; its first is of epoch {first}, its newest of {last}")
 }
 
 /// The source, the pair and the stream that a project's name says.
@@ -135,14 +156,15 @@ fn part<'a>(config: &'a Config, project: &str) -> eyre::Result<(&'a str, &'a Uni
 
 /// The epoch of the project's snapshot.
 fn epoch(database: &mut dyn Database, project: &str, wanted: Option<u64>) -> eyre::Result<Epoch> {
-    let entry = match wanted {
-        Some(epoch) => read::snapshot(database, project, epoch)?,
-        None => read::project(database, project)?.map(|found| found.newest),
-    };
-    let entry = entry.ok_or_else(|| match wanted {
-        Some(epoch) => eyre!("{project} has no snapshot at epoch {epoch}; `streamctl index projects` lists projects"),
-        None => eyre!("{project} has no snapshot; `streamctl index projects` lists projects"),
+    let found = read::project(database, project)?;
+    let found = found.ok_or_else(|| {
+        eyre!("{project:?} is no project with snapshots; `streamctl index projects` lists all that there are")
     })?;
+    let entry = match wanted {
+        Some(epoch) => read::snapshot(database, project, epoch)?
+            .ok_or_else(|| no_snapshot(project, epoch, found.first_epoch, found.newest.epoch))?,
+        None => found.newest,
+    };
     let found = read::epoch(database, entry.epoch)?.filter(|epoch| epoch.state != EpochState::Planned);
     let found = found.and_then(|found| {
         Some(Epoch {

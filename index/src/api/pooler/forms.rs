@@ -10,32 +10,64 @@ use utoipa::{
     },
 };
 
-use super::{TokenItself, TokenLine};
+use super::{DailyStats, Heights, TokenItself, TokenLine};
 use crate::{
     api::answer::{Schemas, schema},
     kind::uniswap_v2::query::LiquidityProcessed,
 };
 
-pub(in crate::api) fn pairs_schema(schemas: &mut Schemas) -> RefOr<Schema> {
-    Schema::Array(ArrayBuilder::new().items(RefOr::T(line_schema(schemas))).build()).into()
+/// What is told of the snapshot that a list is in; nothing here is sent to a chain.
+const ANCHORED: [&str; 4] = ["txHash", "cid", "txStatus", "prevTxHash"];
+
+/// Where the windows of a list of pairs begin.
+const BEGINS: [&str; 4] =
+    ["begin_block_height_24h", "begin_block_timestamp_24h", "begin_block_height_7d", "begin_block_timestamp_7d"];
+
+pub(super) fn pairs(schemas: &mut Schemas) -> RefOr<Schema> {
+    let lines = list(line(schemas));
+    or_no_data(lines)
 }
 
-pub(in crate::api) fn pair_schema(schemas: &mut Schemas) -> RefOr<Schema> {
-    let line = line_schema(schemas);
+pub(super) fn pairs_in_full(schemas: &mut Schemas) -> RefOr<Schema> {
+    let lines = list(line(schemas));
+    or_no_data(in_full(lines, &BEGINS))
+}
+
+pub(super) fn pair(schemas: &mut Schemas) -> RefOr<Schema> {
+    let line = line(schemas);
     in_data(line)
 }
 
-pub(in crate::api) fn tokens_schema(schemas: &mut Schemas) -> RefOr<Schema> {
-    let line = schema::<TokenLine>(schemas);
-    Schema::Array(ArrayBuilder::new().items(line).build()).into()
+pub(super) fn tokens(schemas: &mut Schemas) -> RefOr<Schema> {
+    let lines = list(schema::<TokenLine>(schemas));
+    or_no_data(lines)
 }
 
-pub(in crate::api) fn token_schema(schemas: &mut Schemas) -> RefOr<Schema> {
+pub(super) fn tokens_in_full(schemas: &mut Schemas) -> RefOr<Schema> {
+    let lines = list(schema::<TokenLine>(schemas));
+    or_no_data(in_full(lines, &[]))
+}
+
+pub(super) fn token(schemas: &mut Schemas) -> RefOr<Schema> {
     let token = schema::<TokenItself>(schemas);
     in_data(token)
 }
 
-pub(in crate::api) fn logs_schema(_: &mut Schemas) -> RefOr<Schema> {
+pub(super) fn daily(schemas: &mut Schemas) -> RefOr<Schema> {
+    let stats = schema::<DailyStats>(schemas);
+    or_no_data(stats)
+}
+
+pub(super) fn daily_in_full(schemas: &mut Schemas) -> RefOr<Schema> {
+    let stats = schema::<DailyStats>(schemas);
+    or_no_data(in_full(stats, &[]))
+}
+
+pub(super) fn heights(schemas: &mut Schemas) -> RefOr<Schema> {
+    schema::<Heights>(schemas)
+}
+
+pub(super) fn logs(_: &mut Schemas) -> RefOr<Schema> {
     let (text, number) = (|| of_type(Type::String), || of_type(Type::Number));
     let count = || of_type(Type::Integer);
     let log = object([
@@ -50,10 +82,10 @@ pub(in crate::api) fn logs_schema(_: &mut Schemas) -> RefOr<Schema> {
         ("timestamp", count()),
         ("trade_amount_usd", number()),
     ]);
-    Schema::Array(ArrayBuilder::new().items(RefOr::T(log)).build()).into()
+    or_no_data(list(log))
 }
 
-pub(in crate::api) fn snapshots_schema(_: &mut Schemas) -> RefOr<Schema> {
+pub(super) fn snapshots(_: &mut Schemas) -> RefOr<Schema> {
     let optional = |kind| Schema::Object(ObjectBuilder::new().schema_type(or_null(kind)).build());
     let block = object([
         ("dagCid", of_type(Type::String)),
@@ -63,11 +95,11 @@ pub(in crate::api) fn snapshots_schema(_: &mut Schemas) -> RefOr<Schema> {
         ("txHash", of_type(Type::String)),
         ("timestamp", optional(Type::Integer)),
     ]);
-    Schema::Array(ArrayBuilder::new().items(RefOr::T(block)).build()).into()
+    list(block)
 }
 
 /// As the exact form, but for what [`pair_line`](super::pair_line) makes numbers of.
-fn line_schema(schemas: &mut Schemas) -> Schema {
+fn line(schemas: &mut Schemas) -> Schema {
     LiquidityProcessed::schemas(schemas);
     let RefOr::T(Schema::Object(mut exact)) = LiquidityProcessed::schema() else {
         unreachable!("a pair is an object");
@@ -79,6 +111,28 @@ fn line_schema(schemas: &mut Schemas) -> Schema {
         exact.properties.insert(name, shown);
     }
     Schema::Object(exact)
+}
+
+fn list(item: impl Into<RefOr<Schema>>) -> RefOr<Schema> {
+    Schema::Array(ArrayBuilder::new().items(item.into()).build()).into()
+}
+
+/// What is told under `/v1/api`.
+fn in_full(data: RefOr<Schema>, begins: &[&str]) -> RefOr<Schema> {
+    let mut full = ObjectBuilder::new().property("data", data).required("data");
+    for name in ANCHORED {
+        full = full.property(name, of_type(Type::Null)).required(name);
+    }
+    for name in ["block_height", "block_timestamp"].iter().chain(begins) {
+        full = full.property(*name, of_type(Type::Integer)).required(*name);
+    }
+    Schema::Object(full.build()).into()
+}
+
+/// Or what is told where there is nothing.
+fn or_no_data(found: RefOr<Schema>) -> RefOr<Schema> {
+    let nothing = object([("data", of_type(Type::Null))]);
+    Schema::OneOf(OneOfBuilder::new().item(found).item(nothing).build()).into()
 }
 
 fn in_data(item: impl Into<RefOr<Schema>>) -> RefOr<Schema> {

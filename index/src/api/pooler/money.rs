@@ -21,8 +21,9 @@ pub(super) fn price(amount: f64) -> String {
     format!("US${}.{}", grouped(whole), if part.is_empty() { "0" } else { part })
 }
 
-/// With up to two decimals, and one at least: `4.5%`.
-pub(super) fn percent(percent: f64) -> String {
+/// With up to two decimals, and one at least: `4.5%`; without a value to compare with it is `0%`.
+pub(super) fn percent(percent: Option<f64>) -> String {
+    let Some(percent) = percent else { return "0%".to_owned() };
     let digits = format!("{percent:.2}");
     let digits = digits.strip_suffix('0').unwrap_or(&digits);
     format!("{digits}%")
@@ -70,9 +71,10 @@ mod tests {
         check(&price(1_234.0), "US$1,234.0");
         check(&price(0.123_456_7), "US$0.12346");
         check(&price(1.5), "US$1.5");
-        check(&percent(0.0), "0.0%");
-        check(&percent(-12.345_6), "-12.35%");
-        check(&percent(10.0), "10.0%");
+        check(&percent(None), "0%");
+        check(&percent(Some(0.0)), "0.0%");
+        check(&percent(Some(-12.345_6)), "-12.35%");
+        check(&percent(Some(10.0)), "10.0%");
         check(&abbreviated(0.0), "0.0");
         check(&abbreviated(999.99), "999.0");
         check(&abbreviated(1_239.0), "1.23K");

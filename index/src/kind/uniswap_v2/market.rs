@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use alloy::primitives::{Address, B256};
 
-use super::Tables;
+use super::{Side, Tables};
 use crate::{
     Error, Result,
     block::Blocks,
@@ -86,6 +86,12 @@ impl History {
             Some(last) => changes[last].1,
             None => self.first[pair],
         }
+    }
+
+    /// What a pair holds after `place`, of the token that is this side of it first.
+    pub(crate) fn sides(&self, (pair, side): Side, place: Place) -> [u128; 2] {
+        let reserves = self.reserves(pair, place);
+        [reserves[side], reserves[1 - side]]
     }
 }
 
@@ -198,7 +204,7 @@ impl Market {
     }
 
     /// The pair of two tokens, and which side of it the first of them is.
-    pub(crate) fn pair_of(&self, token: usize, other: usize) -> Option<(usize, usize)> {
+    pub(crate) fn pair_of(&self, token: usize, other: usize) -> Option<Side> {
         let pair = *self.by_tokens.get(&(token.min(other), token.max(other)))?;
         Some((pair, usize::from(self.pairs[pair].tokens[0] != token)))
     }

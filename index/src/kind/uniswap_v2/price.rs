@@ -8,7 +8,7 @@
 
 use alloy::primitives::{U256, Uint};
 
-use super::{History, Market, Place};
+use super::{History, Market, Path, Paths, Place, Side};
 use crate::{block::Blocks, config::UniswapV2Config};
 
 /// Wide enough for an amount, the reserves of three pairs and the scales: 112 bits each and some 200 more.
@@ -39,9 +39,7 @@ pub(crate) struct Price {
 enum Route {
     /// It is wrapped Ether.
     Ether,
-    /// By a pair, of which the token is this side; then, unless the other is wrapped Ether, by the other's pair with
-    /// that, of which the other is this side.
-    Pair((usize, usize), Option<(usize, usize)>),
+    By(Path),
     /// Not at all.
     None,
 }
@@ -52,11 +50,10 @@ pub(crate) struct Prices<'a> {
     pub(crate) market: &'a Market,
     history: &'a History,
     pub(crate) blocks: Blocks,
-    weth: Option<usize>,
-    whitelist: Vec<usize>,
-    /// Pairs of stable coins and wrapped Ether, the stable coin's side, and what makes its units those of the stable coin
-    /// with the most decimals.
-    stable_pairs: Vec<((usize, usize), Wide)>,
+    paths: Paths<'a>,
+    /// Stable coins' sides of their pairs with wrapped Ether, each with what makes its units those of the stable coin with
+    /// the most decimals.
+    stable_pairs: Vec<(Side, Wide)>,
     /// Such units of a dollar.
     dollar: Option<Wide>,
     threshold: U256,
@@ -68,18 +65,15 @@ pub(crate) struct Prices<'a> {
 
 impl<'a> Prices<'a> {
     pub(crate) fn new(config: &UniswapV2Config, market: &'a Market, history: &'a History, blocks: Blocks) -> Self {
-        let weth = market.token(config.weth);
-        let stables = config.stables.iter().filter_map(|stable| market.token(*stable));
-        let stable_pair = |stable: usize| Some((market.pair_of(stable, weth?)?, market.tokens[stable].decimals));
-        let stable_pairs: Vec<_> = stables.filter_map(stable_pair).collect();
+        let paths = Paths::new(config, market);
+        let stable_pairs: Vec<_> = paths.stable_pairs.iter().map(|side| (*side, paths.decimals(*side))).collect();
         let decimals = stable_pairs.iter().map(|(_, decimals)| *decimals).max();
-        let scaled = |(pair, few): ((usize, usize), u8)| Some((pair, power_of_ten(decimals? - few)?));
+        let scaled = |(side, few): (Side, u8)| Some((side, power_of_ten(decimals? - few)?));
         Self {
             market,
             history,
             blocks,
-            weth,
-            whitelist: config.whitelist.iter().filter_map(|token| market.token(*token)).collect(),
+            paths,
             stable_pairs: stable_pairs.into_iter().filter_map(scaled).collect(),
             dollar: decimals.and_then(power_of_ten),
             threshold: config.threshold.unwrap_or(U256::from(THRESHOLD)),
@@ -97,11 +91,11 @@ impl<'a> Prices<'a> {
     pub(crate) fn price(&mut self, token: usize, place: Place) -> Option<Price> {
         match self.route(token) {
             Route::Ether => self.ether(place),
-            Route::Pair(pair, ether_pair) => {
+            Route::By(Path { pair, ether_pair }) => {
                 let price = self.ether(place)?;
-                let price = price.times(self.sides(pair, place))?;
+                let price = price.times(self.history.sides(pair, place))?;
                 match ether_pair {
-                    Some(pair) => price.times(self.sides(pair, place)),
+                    Some(pair) => price.times(self.history.sides(pair, place)),
                     None => Some(price),
                 }
             }
@@ -124,7 +118,7 @@ impl<'a> Prices<'a> {
     fn ether_at(&self, place: Place) -> Option<Price> {
         let (mut dollars, mut weis) = (Wide::ZERO, Wide::ZERO);
         for (pair, scale) in &self.stable_pairs {
-            let [stable, wei] = self.sides(*pair, place);
+            let [stable, wei] = self.history.sides(*pair, place);
             if stable == 0 || wei == 0 {
                 continue;
             }
@@ -133,12 +127,6 @@ impl<'a> Prices<'a> {
         }
         let denominator = weis.checked_mul(self.dollar?)?;
         (!denominator.is_zero()).then_some(Price { numerator: dollars, denominator })
-    }
-
-    /// What a pair holds of a token, which is this side of it, and of the other.
-    fn sides(&self, (pair, side): (usize, usize), place: Place) -> [u128; 2] {
-        let reserves = self.history.reserves(pair, place);
-        [reserves[side], reserves[1 - side]]
     }
 
     fn route(&mut self, token: usize) -> Route {
@@ -151,27 +139,18 @@ impl<'a> Prices<'a> {
     }
 
     fn find_route(&self, token: usize) -> Route {
-        let Some(weth) = self.weth else { return Route::None };
-        if token == weth {
+        if self.paths.is_ether(token) {
             return Route::Ether;
         }
-        for white in &self.whitelist {
-            let Some(pair) = self.market.pair_of(token, *white).filter(|_| *white != token) else { continue };
-            let ether_pair = if *white == weth { None } else { self.market.pair_of(*white, weth) };
-            let is_route = (*white == weth || ether_pair.is_some())
-                && (self.blocks.first..=self.blocks.last).all(|block| self.is_deep(pair, ether_pair, block));
-            if is_route {
-                return Route::Pair(pair, ether_pair);
-            }
-        }
-        Route::None
+        let is_deep = |path: &Path| (self.blocks.first..=self.blocks.last).all(|block| self.is_deep(*path, block));
+        self.paths.of(token).find(is_deep).map_or(Route::None, Route::By)
     }
 
     /// Whether a pair holds enough of the whitelisted token at the end of `block`.
-    fn is_deep(&self, pair: (usize, usize), ether_pair: Option<(usize, usize)>, block: u64) -> bool {
+    fn is_deep(&self, Path { pair, ether_pair }: Path, block: u64) -> bool {
         let place = Place::end_of(block);
-        let [token, white] = self.sides(pair, place);
-        let (worth, unit) = match ether_pair.map(|pair| self.sides(pair, place)) {
+        let [token, white] = self.history.sides(pair, place);
+        let (worth, unit) = match ether_pair.map(|pair| self.history.sides(pair, place)) {
             None => (Wide::from(white), Wide::ONE),
             Some([white_there, wei]) => (Wide::from(white) * Wide::from(wei), Wide::from(white_there)),
         };

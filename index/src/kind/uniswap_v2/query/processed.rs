@@ -3,7 +3,7 @@
 use alloy::primitives::Address;
 use serde::{Deserialize, Serialize};
 
-use super::{EpochEnd, PairStats, Query, STREAMS, Window, project};
+use super::{PairStats, Query, STREAMS, Window, project};
 use crate::{Result, rows::Value};
 
 /// A pair by Pooler's names of the fields. Amounts are texts and exact, where Pooler has floats and dollars without
@@ -80,10 +80,9 @@ pub struct CidRange {
 }
 
 impl Query<'_> {
-    /// All pairs with a project, as of the end of an epoch, in the order in which they were made.
-    pub fn liquidity_processed(&mut self, at: EpochEnd) -> Result<Vec<LiquidityProcessed>> {
-        let stats = self.pair_stats(at)?;
-        stats.into_iter().map(|stats| self.processed(stats)).collect()
+    /// Pairs as of the end of an epoch, in the order in which they are given.
+    pub fn liquidity_processed(&mut self, pairs: &[PairStats]) -> Result<Vec<LiquidityProcessed>> {
+        pairs.iter().map(|stats| self.processed(stats.clone())).collect()
     }
 
     fn processed(&mut self, stats: PairStats) -> Result<LiquidityProcessed> {

@@ -26,6 +26,9 @@ const N_ROWS: u64 = 1_000;
 /// How often that is done. Trades further back are not found.
 const N_TURNS: usize = 100;
 
+/// Blocks whose times are asked for at once; more than a page has.
+const N_BLOCKS: usize = 1_024;
+
 /// Whose trades are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filter {
@@ -78,7 +81,6 @@ impl Query<'_> {
         limit: usize,
     ) -> Result<Vec<Transaction>> {
         let (block, idx) = before.unwrap_or((i64::MAX.cast_unsigned(), 0));
-        let before = Place { block: block.min(i64::MAX.cast_unsigned()), idx: idx.min(i64::MAX.cast_unsigned()) };
         let pairs: HashMap<Address, PairRow> = self.pairs()?.into_iter().map(|pair| (pair.address, pair)).collect();
         let is_of = |pair: &PairRow, token: Address| pair.tokens.iter().any(|other| other.address == token);
         let wanted: Option<BTreeSet<Address>> = match filter {
@@ -88,9 +90,22 @@ impl Query<'_> {
                 Some(pairs.values().filter(|pair| is_of(pair, token)).map(|pair| pair.address).collect())
             }
         };
+        let trades = self.newest_trades(wanted.as_ref(), Place { block, idx }, limit)?;
+        self.told(&pairs, &trades)
+    }
+
+    /// The newest trades before a place of all pairs, or of those that are wanted; the newest first, at most `limit`.
+    pub(crate) fn newest_trades(
+        &mut self,
+        wanted: Option<&BTreeSet<Address>>,
+        before: Place,
+        limit: usize,
+    ) -> Result<Vec<Trade>> {
+        let most = i64::MAX.cast_unsigned();
+        let before = Place { block: before.block.min(most), idx: before.idx.min(most) };
         let mut trades = Vec::new();
         for kind in TradeKind::ALL {
-            match &wanted {
+            match wanted {
                 None => trades.extend(self.trades(kind, None, before, count(limit))?),
                 Some(wanted) if wanted.len() <= N_PAIRS => {
                     for pair in wanted {
@@ -102,7 +117,7 @@ impl Query<'_> {
         }
         trades.sort_unstable_by_key(|trade| std::cmp::Reverse(trade.place));
         trades.truncate(limit);
-        self.told(&pairs, &trades)
+        Ok(trades)
     }
 
     /// Trades among those of all pairs.
@@ -147,26 +162,13 @@ impl Query<'_> {
 
     /// Trades with what is known of them elsewhere.
     fn told(&mut self, pairs: &HashMap<Address, PairRow>, trades: &[Trade]) -> Result<Vec<Transaction>> {
-        let mut dollars: HashMap<(Address, Place), U256> = HashMap::new();
-        let mut valued = BTreeSet::new();
-        let mut times: HashMap<u64, u64> = HashMap::new();
+        let times = self.timestamps(trades.iter().map(|trade| trade.place.block))?;
+        let dollars = self.dollars(trades)?;
         let mut told = Vec::with_capacity(trades.len());
         for trade in trades {
-            let timestamp = match times.get(&trade.place.block) {
-                Some(timestamp) => *timestamp,
-                None => self.timestamp(trade.place.block)?,
-            };
-            times.insert(trade.place.block, timestamp);
-            if let Some(epoch) = self.epoch_of(trade.place.block)?
-                && valued.insert((trade.pair, epoch.epoch))
-                && let Some(volume) = self.content::<TradeVolume>(trade.pair, STREAMS[1], epoch.epoch)?
-            {
-                let swaps = volume.swaps.iter().map(|swap| (swap.block, swap.idx, swap.usd));
-                let changes =
-                    volume.mints.iter().chain(&volume.burns).map(|change| (change.block, change.idx, change.usd));
-                let place = |(block, idx, Amount(usd))| ((trade.pair, Place { block, idx }), usd);
-                dollars.extend(swaps.chain(changes).map(place));
-            }
+            let block = trade.place.block;
+            let timestamp = times.get(&block).copied();
+            let timestamp = timestamp.ok_or_else(|| Error::Damaged(format!("block {block} is not stored")))?;
             let pair = pairs.get(&trade.pair);
             let pair = pair.ok_or_else(|| Error::Damaged(format!("pair {} has trades, and no row", trade.pair)))?;
             let amounts =
@@ -177,7 +179,7 @@ impl Query<'_> {
                     TradeKind::Mint => "mint",
                     TradeKind::Burn => "burn",
                 },
-                block: trade.place.block,
+                block,
                 idx: trade.place.idx,
                 timestamp,
                 tx: trade.tx,
@@ -192,10 +194,39 @@ impl Query<'_> {
         Ok(told)
     }
 
-    fn timestamp(&mut self, block: u64) -> Result<u64> {
-        let rows = self.database.ask("SELECT timestamp FROM block WHERE number = ?1", &[Value::count(block)])?;
-        let row = rows.first().ok_or_else(|| Error::Damaged(format!("block {block} is not stored")))?;
-        row.count(0)
+    /// What trades are worth by the snapshots of their pairs. Epochs that have no end have none that count.
+    fn dollars(&mut self, trades: &[Trade]) -> Result<HashMap<(Address, Place), U256>> {
+        let mut dollars = HashMap::new();
+        let (Some(first), Some(last)) = (self.bound("ASC")?, self.bound("DESC")?) else { return Ok(dollars) };
+        let size = (first.end - first.begin).saturating_add(1);
+        let epoch = |trade: &Trade| {
+            let in_epochs = (first.begin..=last.end).contains(&trade.place.block);
+            in_epochs.then(|| first.epoch.saturating_add((trade.place.block - first.begin) / size))
+        };
+        let snapshots: BTreeSet<_> = trades.iter().filter_map(|trade| Some((trade.pair, epoch(trade)?))).collect();
+        for (pair, epoch) in snapshots {
+            let Some(volume) = self.content::<TradeVolume>(pair, STREAMS[1], epoch)? else { continue };
+            let swaps = volume.swaps.iter().map(|swap| (swap.block, swap.idx, swap.usd));
+            let changes = volume.mints.iter().chain(&volume.burns).map(|change| (change.block, change.idx, change.usd));
+            let place = |(block, idx, Amount(usd))| ((pair, Place { block, idx }), usd);
+            dollars.extend(swaps.chain(changes).map(place));
+        }
+        Ok(dollars)
+    }
+
+    /// Unix seconds of those of the blocks that are stored, [`N_BLOCKS`] at once.
+    fn timestamps(&mut self, blocks: impl Iterator<Item = u64>) -> Result<HashMap<u64, u64>> {
+        let blocks: BTreeSet<u64> = blocks.collect();
+        let blocks: Vec<Value<'_>> = blocks.into_iter().map(Value::count).collect();
+        let mut times = HashMap::with_capacity(blocks.len());
+        for some in blocks.chunks(N_BLOCKS) {
+            let places: Vec<String> = (1..=some.len()).map(|i| format!("?{i}")).collect();
+            let sql = format!("SELECT number, timestamp FROM block WHERE number IN ({})", places.join(", "));
+            for row in self.database.ask(&sql, some)?.iter() {
+                times.insert(row.count(0)?, row.count(1)?);
+            }
+        }
+        Ok(times)
     }
 }
 

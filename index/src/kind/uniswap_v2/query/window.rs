@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Query, STREAMS};
+use super::{Query, STREAMS, project};
 use crate::{
     Error, Result,
     rows::{Row, Value},
@@ -46,6 +46,23 @@ impl Query<'_> {
         let sql = "SELECT id, first, last, end_timestamp FROM epoch WHERE id = ?1 AND end_timestamp IS NOT NULL";
         let rows = self.database.ask(sql, &[Value::count(id)])?;
         rows.first().map(end_of).transpose()
+    }
+
+    /// The last blocks of the newest epochs up to `newest` in which the source has snapshots, in order, at most `limit`.
+    pub fn heights(&mut self, newest: u64, limit: u64) -> Result<Vec<u64>> {
+        // Pairs stay, so that the first of those with projects has a snapshot wherever any has.
+        for pair in self.pairs()? {
+            let name = project(self.source, pair.address, STREAMS[0]);
+            let sql = "SELECT e.last FROM snapshot s JOIN epoch e ON e.id = s.epoch \
+                       WHERE s.project = ?1 AND s.epoch <= ?2 ORDER BY s.epoch DESC LIMIT ?3";
+            let rows = self.database.ask(sql, &[Value::Text(&name), Value::count(newest), Value::count(limit)])?;
+            if !rows.is_empty() {
+                let mut heights = rows.iter().map(|row| row.count(0)).collect::<Result<Vec<_>>>()?;
+                heights.reverse();
+                return Ok(heights);
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// The epoch of a block, if it has ended.
@@ -96,7 +113,7 @@ impl Query<'_> {
     }
 
     /// The first in this order of the epochs that have ended.
-    fn bound(&mut self, order: &str) -> Result<Option<EpochEnd>> {
+    pub(super) fn bound(&mut self, order: &str) -> Result<Option<EpochEnd>> {
         let sql = format!(
             "SELECT id, first, last, end_timestamp FROM epoch WHERE end_timestamp IS NOT NULL ORDER BY id {order} LIMIT 1"
         );
