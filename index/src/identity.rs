@@ -10,7 +10,7 @@ use crate::{Error, Result, database::Database, rows::Value};
 const ANCHOR: &str = "anchor";
 
 /// What the name of a row that describes a source begins with; the source's name follows.
-pub(crate) const SOURCE: &str = "source ";
+const SOURCE: &str = "source ";
 
 /// The sources that the node of a store has. CAR files can bring projects of others into it.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ pub(crate) fn is_claimed(database: &mut dyn Database, wanted: &[(String, String)
 
 /// What a source of this name is called here.
 pub(crate) fn source(name: &str) -> String {
-    format!("source {name}")
+    format!("{SOURCE}{name}")
 }
 
 /// Whether the store has a source of this name, and so its tables.

@@ -33,7 +33,8 @@ fn index_run_once_beside_another_waits_for_that_one() {
     };
     let (first, told) = once(&net);
     assert!(!told.contains("another process"), "{told}");
-    let mut leader = net.command(None, "index run --quiet --json --config $CONFIG").stdout(Stdio::piped()).spawn().unwrap();
+    let mut leader =
+        net.command(None, "index run --quiet --json --config $CONFIG").stdout(Stdio::piped()).spawn().unwrap();
     // It leads from when it has stored what comes next.
     net.mine(60);
     let head = net.rpc("eth_blockNumber", serde_json::json!([]));
@@ -41,7 +42,10 @@ fn index_run_once_beside_another_waits_for_that_one() {
     while net.json(None, "index status --config $CONFIG")["as_of"]["block"] != head {}
     net.mine(100);
     let (ran, told) = once(&net);
-    assert!(told.contains("another process follows the chain into this store; this one makes snapshots for it"), "{told}");
+    assert!(
+        told.contains("another process follows the chain into this store; this one makes snapshots for it"),
+        "{told}"
+    );
     assert_eq!((&ran["head"], &ran["stored"]), (&Value::from((head + 100).to_string()), &ran["head"]));
     assert_eq!((&ran["n_blocks"], &ran["n_rows"]), (&"0".into(), &"0".into()), "the other one stored them");
     let epochs = |ran: &Value| ran["epochs"].as_str().unwrap().parse::<u64>().unwrap();

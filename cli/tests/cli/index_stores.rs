@@ -35,7 +35,7 @@ fn index_in_postgres_is_made_and_read() {
     net.anyone("index run --once --quiet --listen 127.0.0.1:0 --config $CONFIG");
     net.anyone("index status --config $CONFIG");
     net.anyone("index streams --config $CONFIG --state all");
-    net.anyone("index verify --recompute --config $CONFIG");
+    net.anyone("index verify --config $CONFIG");
     net.anyone("index unwind --to 940 --config $CONFIG --yes");
     net.anyone("index run --once --quiet --json --listen 127.0.0.1:0 --config $CONFIG");
     net.anyone("index verify --config $CONFIG");
@@ -83,7 +83,7 @@ fn one_process_goes_on_where_another_is_killed() {
     let told =
         net.command(None, "index run --once --quiet --json --listen 127.0.0.1:0 --config $CONFIG").output().unwrap();
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
-    let verified = net.json(None, "index verify --recompute --config $CONFIG");
+    let verified = net.json(None, "index verify --config $CONFIG");
     // Epochs of 50 blocks, from the first block of a contract on.
     let status = net.json(None, "index status --config $CONFIG");
     assert_eq!(status["as_of"]["block"], 1_875);

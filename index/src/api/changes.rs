@@ -135,8 +135,8 @@ fn start(database: &mut dyn crate::database::Database, known: Option<u64>) -> Re
 async fn send_all(api: &Api, mut after: u64, sender: &Sender<Event>) {
     // The end of the stream makes the reader come back, and tells it why if the store still cannot be read.
     while let Ok(heard) = next(api, after).await {
-        let mut changes = heard.changes.iter().filter(|change| change.id > after).peekable();
-        if after != 0 && changes.peek().is_some_and(|next| next.id != after + 1) {
+        let changes = &heard.changes[heard.changes.partition_point(|change| change.id <= after)..];
+        if after != 0 && changes.first().is_some_and(|next| next.id != after + 1) {
             return;
         }
         for change in changes {

@@ -29,6 +29,9 @@ pub(super) struct Kept {
     processed: Shelf<LiquidityProcessed>,
 }
 
+/// A list that others may have too.
+pub(super) type List<T> = Arc<Vec<T>>;
+
 /// What a list was computed from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Of {
@@ -39,23 +42,23 @@ struct Of {
 }
 
 /// Lists of one kind, the one that was asked for last first.
-struct Shelf<T>(Mutex<Vec<(Of, Arc<Vec<T>>)>>);
+struct Shelf<T>(Mutex<Vec<(Of, List<T>)>>);
 
 impl Reading<'_> {
     /// As [`Query::pair_stats`].
-    pub(super) fn pair_stats(&mut self, source: &Source, at: EpochEnd) -> Result<Arc<Vec<PairStats>>, Failure> {
+    pub(super) fn pair_stats(&mut self, source: &Source, at: EpochEnd) -> Result<List<PairStats>, Failure> {
         let make = |query: &mut Query<'_>| query.pair_stats(at);
         Ok(self.api.kept.pairs.find_or(Of::now(self.database, source, at)?, self.database, make)?)
     }
 
     /// As [`Query::token_stats`].
-    pub(super) fn token_stats(&mut self, source: &Source, at: EpochEnd) -> Result<Arc<Vec<TokenStats>>, Failure> {
+    pub(super) fn token_stats(&mut self, source: &Source, at: EpochEnd) -> Result<List<TokenStats>, Failure> {
         let make = |query: &mut Query<'_>| query.token_stats(at);
         Ok(self.api.kept.tokens.find_or(Of::now(self.database, source, at)?, self.database, make)?)
     }
 
     /// As [`Query::liquidity_processed`].
-    pub(super) fn processed(&mut self, source: &Source, at: EpochEnd) -> Result<Arc<Vec<LiquidityProcessed>>, Failure> {
+    pub(super) fn processed(&mut self, source: &Source, at: EpochEnd) -> Result<List<LiquidityProcessed>, Failure> {
         let stats = self.pair_stats(source, at)?;
         let make = |query: &mut Query<'_>| query.liquidity_processed(&stats);
         Ok(self.api.kept.processed.find_or(Of::now(self.database, source, at)?, self.database, make)?)
@@ -77,7 +80,7 @@ impl<T> Shelf<T> {
         of: Of,
         database: &mut dyn Database,
         make: impl FnOnce(&mut Query<'_>) -> Result<Vec<T>>,
-    ) -> Result<Arc<Vec<T>>> {
+    ) -> Result<List<T>> {
         if let Some(found) = self.find(&of) {
             return Ok(found);
         }
@@ -89,7 +92,7 @@ impl<T> Shelf<T> {
         Ok(made)
     }
 
-    fn find(&self, of: &Of) -> Option<Arc<Vec<T>>> {
+    fn find(&self, of: &Of) -> Option<List<T>> {
         let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let place = lists.iter().position(|(kept, _)| kept == of)?;
         lists[..=place].rotate_right(1);

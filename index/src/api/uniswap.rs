@@ -1,7 +1,5 @@
 //! Pairs, tokens and days of a source of kind uniswap-v2.
 
-use std::sync::Arc;
-
 use alloy::primitives::Address;
 use axum::response::Response;
 
@@ -9,6 +7,7 @@ use super::{
     Reading, Source,
     asked::{address, cursor, number},
     failure::Failure,
+    kept::List,
 };
 use crate::{
     kind::uniswap_v2::{
@@ -95,13 +94,13 @@ pub(super) fn end(reading: &mut Reading<'_>, source: &Source) -> Result<Option<(
     Ok(Query::new(reading.database, &source.name).epoch(epoch)?.map(|at| (as_of, at)))
 }
 
-fn pair_stats(reading: &mut Reading<'_>) -> Result<Option<(AsOf, Arc<Vec<PairStats>>)>, Failure> {
+fn pair_stats(reading: &mut Reading<'_>) -> Result<Option<(AsOf, List<PairStats>)>, Failure> {
     let source = reading.source(KIND)?;
     let Some((as_of, at)) = end(reading, source)? else { return Ok(None) };
     Ok(Some((as_of, reading.pair_stats(source, at)?)))
 }
 
-fn token_stats(reading: &mut Reading<'_>) -> Result<Option<(AsOf, Arc<Vec<TokenStats>>)>, Failure> {
+fn token_stats(reading: &mut Reading<'_>) -> Result<Option<(AsOf, List<TokenStats>)>, Failure> {
     let source = reading.source(KIND)?;
     let Some((as_of, at)) = end(reading, source)? else { return Ok(None) };
     Ok(Some((as_of, reading.token_stats(source, at)?)))

@@ -19,3 +19,5 @@ mod traffic;
 
 mod node;
 mod same;
+
+use fixture::anvil;

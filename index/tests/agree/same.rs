@@ -81,8 +81,8 @@ fn check_projects(dag: &[Line], sources: &[&str]) {
 #[test]
 fn nodes_agree_on_streams_and_their_tokens_events() {
     let (runtime, chain) = (runtime(), Chain::start("agree"));
-    let url = format!("http://{}", chain.address);
-    let proxy = proxied(&url, &runtime, 3);
+    let url = chain.anvil.url();
+    let proxy = proxied(url, &runtime, 3);
     let abi = crate::fixture::root().join("bindings/abi/DemoToken.json");
     let [one, other] = chain.tokens;
     let sources = format!(
@@ -90,7 +90,7 @@ fn nodes_agree_on_streams_and_their_tokens_events() {
          [[source]]\nname = 'tokens'\nkind = 'events'\ncontracts = ['{one}', '{other}']\nabi = '{}'\n",
         abi.display()
     );
-    let mut early = Place::new(&format!("{}{sources}", head(&url, 10)), None);
+    let mut early = Place::new(&format!("{}{sources}", head(url, 10)), None);
     let mut late = Place::new(&format!("{}{sources}", head(&proxy.url, 10)), crate::postgres::url());
     early.start();
     let mut traffic = Traffic::new(&chain, 0xa9ee);

@@ -15,6 +15,7 @@ mod followers;
 mod hostile;
 mod load;
 mod pages;
+mod pruned;
 mod readers;
 mod sources;
 mod state;

@@ -67,6 +67,7 @@ async fn rows_that_come_meanwhile_shift_nothing() {
     let mut add = |store: &mut Store| {
         if block < 70 {
             store.transfers(block..block + 1);
+            store.cursor("derived", block);
             block += 1;
         }
     };

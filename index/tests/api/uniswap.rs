@@ -278,7 +278,7 @@ async fn afresh(world: &World) -> String {
     let api = Api::new(store, CHAIN, world.sources.clone(), progress, Arc::new(Metrics::default()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(api::serve(listener, api, std::future::pending()));
+    tokio::spawn(api::serve(listener, api, Arc::new(|_| {}), std::future::pending()));
     url
 }
 

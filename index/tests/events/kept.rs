@@ -9,6 +9,7 @@ use index::export::{Format, events};
 use index::kind::Kind as _;
 use index::kind::events::Events;
 use index::rows::{Rows, Table, Value};
+use std::time::Instant;
 
 use crate::{ABI, Folder, Moved, add, events_config, hash, postgres};
 
@@ -50,6 +51,10 @@ impl Database for Overtaken {
 
     fn begin_to_read(&mut self) -> Result<(), DatabaseError> {
         self.reader.begin_to_read()
+    }
+
+    fn begin_to_read_until(&mut self, deadline: Instant) -> Result<(), DatabaseError> {
+        self.reader.begin_to_read_until(deadline)
     }
 
     fn commit(&mut self) -> Result<(), DatabaseError> {

@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use crate::anvil::Anvil;
 use crate::run::Running;
 use crate::store::Store;
+use crate::token;
 use crate::turns::on_runtime;
 
 fn config(anvil: &Anvil, store: &str, token: impl std::fmt::Display, size: u64) -> Config {
@@ -44,12 +45,12 @@ fn config(anvil: &Anvil, store: &str, token: impl std::fmt::Display, size: u64) 
 fn a_configuration_becomes_an_index() {
     on_runtime(async {
         // A block is final when eight follow it.
-        let anvil = Anvil::start(4);
+        let anvil = token::start(4, &[]);
         let token = anvil.deploy();
         let store = Store::file("configured");
         for amount in 1..=20 {
-            drop(anvil.send(anvil.mint(token, amount)));
-            anvil.ask("anvil_mine", json!(["0x1"]));
+            anvil.send(&token::mint(token, amount));
+            anvil.ask("anvil_mine", &json!(["0x1"]));
         }
         let node = |size| Node::new(&config(&anvil, &store.address, token, size), Handle::current()).unwrap();
         let mut running = Running::start(node(5));

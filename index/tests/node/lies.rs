@@ -14,10 +14,11 @@ use index::rpc::Bounds;
 use tokio::net::TcpListener;
 
 use crate::anvil::Anvil;
-use crate::matrix::{Chaos, DEEPEST, Dice, compare, each_seed, live};
+use crate::matrix::{Chaos, DEEPEST, Dice, N_AT_A_TIME, compare, each_seed, live};
 use crate::proxy::{Lie, Proxy, What};
 use crate::run::Running;
 use crate::store::Store;
+use crate::token;
 use crate::turns::on_runtime;
 
 /// Short, since some lies are silence and answers without end.
@@ -37,8 +38,8 @@ fn lies(chaos: &mut Chaos, other: &Anvil) -> [What; 22] {
         What::ForeignBlockHash,
         What::UnwatchedLogs,
         What::RemovedLogs,
-        What::OtherLogs(other.url()),
-        What::OtherBlock(other.url()),
+        What::OtherLogs(other.url().to_owned()),
+        What::OtherBlock(other.url().to_owned()),
         What::TooManyBlocks(1),
         What::EndlessLogs,
         What::TruncatedBatch,
@@ -58,13 +59,13 @@ fn lies(chaos: &mut Chaos, other: &Anvil) -> [What; 22] {
 
 #[test]
 fn the_store_is_what_the_chain_says_though_the_endpoint_lies() {
-    each_seed(4, |seed| {
+    each_seed(4, N_AT_A_TIME, |seed| {
         on_runtime(async {
             let mut chaos = Chaos::start(seed);
             let mut other = Chaos::start(seed + 500);
             chaos.grow(100);
             other.grow(110);
-            let proxy = Proxy::start(&chaos.anvil.url()).await;
+            let proxy = Proxy::start(chaos.anvil.url()).await;
             let store = Store::file("lies");
             let mut running = Running::start(live(&proxy.url, &store.address, chaos.token, BOUNDS));
             running.until(|event| *event == Event::Committed { stage: "logs" }).await;
@@ -103,8 +104,9 @@ struct Switch {
 }
 
 impl Switch {
-    async fn start(urls: [String; 2]) -> (String, Arc<AtomicI64>) {
+    async fn start(chains: &[Chaos; 2]) -> (String, Arc<AtomicI64>) {
         let n_left = Arc::new(AtomicI64::new(i64::MAX));
+        let urls = [0, 1].map(|chain| chains[chain].anvil.url().to_owned());
         let switch = Self { urls, http: reqwest::Client::new(), n_left: Arc::clone(&n_left) };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -127,8 +129,8 @@ fn forked(depth: u64, ahead: u64) -> [Chaos; 2] {
     assert_eq!(both[0].anvil.head(), both[1].anvil.head(), "the same was done to both");
     both[1].dice = Dice(99);
     // The first of the blocks is another for sure.
-    let mint = both[1].anvil.mint(both[1].token, 1_000_001);
-    both[1].anvil.send(mint);
+    let mint = token::mint(both[1].token, 1_000_001);
+    both[1].anvil.send(&mint);
     both[0].grow(depth);
     both[1].grow(depth + ahead - 1);
     both
@@ -142,7 +144,7 @@ fn a_chain_that_changes_between_any_two_answers_is_followed() {
         // From an empty store, the change comes in the middle of headers, logs and the last look at a range.
         for n_requests in 0..14 {
             on_runtime(async {
-                let (url, n_left) = Switch::start([both[0].anvil.url(), both[1].anvil.url()]).await;
+                let (url, n_left) = Switch::start(&both).await;
                 n_left.store(n_requests, Ordering::SeqCst);
                 let store = Store::file("switch");
                 let mut running = Running::start(live(&url, &store.address, both[0].token, Bounds::default()));
@@ -153,7 +155,7 @@ fn a_chain_that_changes_between_any_two_answers_is_followed() {
         }
         // From a store that stands at the end of the first chain.
         on_runtime(async {
-            let (url, n_left) = Switch::start([both[0].anvil.url(), both[1].anvil.url()]).await;
+            let (url, n_left) = Switch::start(&both).await;
             let store = Store::file("switched");
             let mut running = Running::start(live(&url, &store.address, both[0].token, Bounds::default()));
             running.until_at(both[0].anvil.head()).await;

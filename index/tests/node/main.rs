@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "../anvil/mod.rs"]
+mod anvil;
 #[allow(dead_code, reason = "another binary uses the rest")]
 #[path = "../stages/model.rs"]
 mod model;
@@ -16,17 +18,18 @@ mod store;
 #[path = "../stages/toy.rs"]
 mod toy;
 
-mod anvil;
 mod configured;
 mod crash;
 mod double;
 mod endpoint;
 mod finality;
 mod lies;
+mod live;
 mod matrix;
 mod reads;
 mod run;
 mod standby;
 mod stopping;
+mod token;
 mod turns;
 mod workers;

@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use crate::anvil::Anvil;
 use crate::run::{EPOCHS, Running, node};
 use crate::store::Store;
+use crate::token;
 use crate::turns::on_runtime;
 
 /// A block is final when 160 follow it, which is more than any reorg here takes.
@@ -32,8 +33,8 @@ pub(crate) const SLOTS: u64 = 80;
 /// The deepest reorg.
 pub(crate) const DEEPEST: u64 = 70;
 
-/// Seeds that are tried side by side; all spend most of their time waiting.
-const N_AT_A_TIME: usize = 4;
+/// Seeds that are tried side by side; all spend some of their time waiting.
+pub(crate) const N_AT_A_TIME: usize = 4;
 
 const URL: &str = "INDEX_TEST_URL";
 const STORE: &str = "INDEX_TEST_LIVE_STORE";
@@ -112,31 +113,31 @@ impl Mode {
 
 impl Chaos {
     pub(crate) fn start(seed: u64) -> Self {
-        let anvil = Anvil::start(SLOTS);
+        let anvil = token::start(SLOTS, &[]);
         let token = anvil.deploy();
         Self { anvil, token, dice: Dice(seed), floor: 2, mode: Mode::of(seed) }
     }
 
     /// A chain that is the same, to the hash, for each that the same is done to.
     pub(crate) fn start_at(timestamp: u64) -> Self {
-        let anvil = Anvil::start_with(SLOTS, &["--timestamp", &timestamp.to_string()]);
-        anvil.ask("anvil_setBlockTimestampInterval", json!([12]));
+        let anvil = token::start(SLOTS, &["--timestamp", &timestamp.to_string()]);
+        anvil.ask("anvil_setBlockTimestampInterval", &json!([12]));
         let token = anvil.deploy();
         Self { anvil, token, dice: Dice(timestamp), floor: 2, mode: Mode::Mixed }
     }
 
     fn node(&self, store: &Store) -> Node<Chain> {
-        live(&self.anvil.url(), &store.address, self.token, Bounds::default())
+        live(self.anvil.url(), &store.address, self.token, Bounds::default())
     }
 
     /// Mines blocks, some of which have logs.
     pub(crate) fn grow(&mut self, n_blocks: u64) {
         for _ in 0..n_blocks {
             match self.dice.roll(3) {
-                0 => drop(self.anvil.ask("anvil_mine", json!(["0x1"]))),
+                0 => drop(self.anvil.ask("anvil_mine", &json!(["0x1"]))),
                 _ => {
                     let mint = self.mint();
-                    self.anvil.send(mint);
+                    self.anvil.send(&mint);
                 }
             }
         }
@@ -144,7 +145,7 @@ impl Chaos {
 
     fn mint(&mut self) -> Value {
         let amount = self.dice.roll(1_000_000);
-        self.anvil.mint(self.token, amount)
+        token::mint(self.token, amount)
     }
 
     /// One thing that happens.
@@ -159,7 +160,7 @@ impl Chaos {
         match (is_reorg, replaces) {
             (true, true) => self.replace(depth),
             (true, false) => {
-                self.anvil.ask("anvil_rollback", json!([depth]));
+                self.anvil.ask("anvil_rollback", &json!([depth]));
                 let n_blocks = self.dice.roll(4);
                 self.grow(n_blocks);
             }
@@ -178,7 +179,7 @@ impl Chaos {
                 transactions.push(json!([self.mint(), place]));
             }
         }
-        self.anvil.ask("anvil_reorg", json!([depth, transactions]));
+        self.anvil.ask("anvil_reorg", &json!([depth, transactions]));
     }
 }
 
@@ -237,11 +238,11 @@ pub(crate) fn n_wanted() -> Option<u64> {
     env::var("REORG_SEEDS").ok().map(|n_seeds| n_seeds.parse().expect("REORG_SEEDS is a number"))
 }
 
-/// Tries the seeds from 0 on, `N_AT_A_TIME` of them: those that are wanted, or a handful.
-pub(crate) fn each_seed(handful: u64, try_it: impl Fn(u64) + Sync) {
+/// Tries the seeds from 0 on, so many at a time: those that are wanted, or a handful.
+pub(crate) fn each_seed(handful: u64, n_at_a_time: usize, try_it: impl Fn(u64) + Sync) {
     let (n_seeds, next) = (n_wanted().unwrap_or(handful), AtomicU64::new(0));
     thread::scope(|scope| {
-        for _ in 0..N_AT_A_TIME {
+        for _ in 0..n_at_a_time {
             scope.spawn(|| {
                 while let Some(seed) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed < n_seeds) {
                     try_it(seed);
@@ -253,7 +254,7 @@ pub(crate) fn each_seed(handful: u64, try_it: impl Fn(u64) + Sync) {
 
 #[test]
 fn the_store_is_what_the_chain_says() {
-    each_seed(4, |seed| {
+    each_seed(4, N_AT_A_TIME, |seed| {
         on_runtime(async {
             let mut chaos = Chaos::start(seed);
             let store = Store::file("live");
@@ -278,13 +279,13 @@ fn the_store_is_what_the_chain_says() {
 
 #[test]
 fn the_store_is_what_the_chain_says_though_the_node_is_killed() {
-    each_seed(4, |seed| {
+    each_seed(4, N_AT_A_TIME, |seed| {
         on_runtime(async {
             let mut chaos = Chaos::start(seed + 1_000);
             let store = Store::file("killed");
             chaos.grow(100);
             for _ in 0..6 {
-                let mut child = spawn(&chaos.anvil.url(), &store.address, chaos.token);
+                let mut child = spawn(chaos.anvil.url(), &store.address, chaos.token);
                 for _ in 0..5 {
                     chaos.turn();
                     thread::sleep(Duration::from_millis(chaos.dice.roll(60)));

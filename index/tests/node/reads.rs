@@ -19,6 +19,7 @@ use tokio::runtime::Handle;
 use crate::anvil::Anvil;
 use crate::run::Running;
 use crate::store::Store;
+use crate::token;
 use crate::turns::on_runtime;
 
 /// An account without code, and a contract that reverts.
@@ -26,6 +27,9 @@ const SILENT: [Address; 2] = [Address::repeat_byte(0x51), Address::repeat_byte(0
 
 /// Whose balance is read: those that the test mints are for it.
 const HOLDER: Address = Address::repeat_byte(0x77);
+
+/// States that anvil keeps.
+const N_STATES: u64 = 500;
 
 fn node(anvil: &Anvil, store: &Store, contracts: &[Address]) -> Node<index::chain::Chain> {
     let contracts: Vec<String> = contracts.iter().map(|contract| format!("\"{contract}\"")).collect();
@@ -59,7 +63,7 @@ fn node(anvil: &Anvil, store: &Store, contracts: &[Address]) -> Node<index::chai
 /// What the token says at the block of this hash.
 fn number(anvil: &Anvil, token: Address, input: Vec<u8>, hash: B256) -> U256 {
     let call = json!({ "to": token, "data": hex::encode_prefixed(input) });
-    let answer = anvil.ask("eth_call", json!([call, { "blockHash": hash }]));
+    let answer = anvil.ask("eth_call", &json!([call, { "blockHash": hash }]));
     serde_json::from_value::<B256>(answer).unwrap().into()
 }
 
@@ -105,22 +109,22 @@ fn check(anvil: &Anvil, store: &Store, token: Address, n_epochs: usize) {
 
 fn symbol(anvil: &Anvil, token: Address) -> String {
     let call = json!({ "to": token, "data": hex::encode_prefixed(DemoToken::symbolCall {}.abi_encode()) });
-    let answer = anvil.ask("eth_call", json!([call, "latest"]));
+    let answer = anvil.ask("eth_call", &json!([call, "latest"]));
     DemoToken::symbolCall::abi_decode_returns(&hex::decode(answer.as_str().unwrap()).unwrap()).unwrap()
 }
 
 fn mint(anvil: &Anvil, token: Address, amounts: std::ops::RangeInclusive<u64>) {
     for amount in amounts {
-        drop(anvil.send(anvil.mint(token, amount)));
+        drop(anvil.send(&token::mint(token, amount)));
     }
 }
 
 #[test]
 fn state_is_that_of_the_end_of_each_epoch_also_after_a_reorg() {
     on_runtime(async {
-        let anvil = Anvil::start(32);
+        let anvil = token::start(32, &[]);
         let token = anvil.deploy();
-        anvil.ask("anvil_setCode", json!([SILENT[1], "0x60006000fd"]));
+        anvil.ask("anvil_setCode", &json!([SILENT[1], "0x60006000fd"]));
         let contracts = [SILENT[1], token, SILENT[0]];
         mint(&anvil, token, 1..=16);
         let store = Store::file("reads");
@@ -131,7 +135,7 @@ fn state_is_that_of_the_end_of_each_epoch_also_after_a_reorg() {
 
         // Blocks 14 to 17 are replaced, one of them with more than before.
         let before = anvil.hash(15);
-        anvil.ask("anvil_reorg", json!([4, [[anvil.mint(token, 1_000), 0]]]));
+        anvil.ask("anvil_reorg", &json!([4, [[token::mint(token, 1_000), 0]]]));
         assert_ne!(anvil.hash(15), before);
         mint(&anvil, token, 17..=21);
         running.until_cursor("snapshots", end(20)).await;
@@ -150,9 +154,10 @@ fn state_is_that_of_the_end_of_each_epoch_also_after_a_reorg() {
 #[test]
 fn a_state_that_no_endpoint_keeps_is_told_with_the_remedy() {
     on_runtime(async {
-        let anvil = Anvil::start_with(32, &["--prune-history", "1"]);
+        let anvil = token::start(32, &[]);
         let token = anvil.deploy();
-        mint(&anvil, token, 1..=16);
+        // More blocks than anvil has states of.
+        anvil.ask("anvil_mine", &json!([format!("{:#x}", 3 * N_STATES)]));
         let store = Store::file("reads-pruned");
         let error = Running::start(node(&anvil, &store, &[token])).end().await.unwrap_err();
         assert!(matches!(error, Error::NoState { block: 5, .. }), "{error}");

@@ -95,7 +95,7 @@ impl Running {
     /// Waits until this cursor is at this block.
     pub(crate) async fn until_cursor(&mut self, name: &str, block: Checkpoint) {
         let reached = async {
-            while cursor(&self.store, name) != Some(block) {
+            while cursors(&self.store, [name]) != [Some(block)] {
                 assert!(self.events.recv().await.is_some(), "the node ended");
             }
         };
@@ -149,11 +149,15 @@ fn read(store: &str) -> Option<String> {
 }
 
 fn is_at(store: &str, block: Checkpoint) -> bool {
-    ["logs", "derived", "epochs"].into_iter().all(|name| cursor(store, name) == Some(block))
+    cursors(store, ["logs", "derived", "epochs"]) == [Some(block); 3]
 }
 
-fn cursor(store: &str, name: &str) -> Option<Checkpoint> {
-    apart(|| checkpoint(database::open(store).ok()?.as_mut(), name).unwrap())
+/// None of them before the store has tables.
+fn cursors<const N: usize>(store: &str, names: [&str; N]) -> [Option<Checkpoint>; N] {
+    apart(|| {
+        let Ok(mut database) = database::open(store) else { return [None; N] };
+        names.map(|name| checkpoint(database.as_mut(), name).unwrap())
+    })
 }
 
 /// Databases block, which threads that run futures must not.

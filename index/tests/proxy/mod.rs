@@ -231,33 +231,17 @@ fn is_about(what: &What, request: &Value) -> bool {
     }
 }
 
+/// Tells the lie where there is an answer to tell it in; what the endpoint refuses passes as it is.
 fn twist(what: &What, request: &Value, answers: &mut Value) {
     match what {
-        What::EmptyLogs => answers["result"] = json!([]),
-        What::DuplicateLogs => {
-            let logs = answers["result"].as_array_mut().unwrap();
-            *logs = logs.iter().flat_map(|log| [log.clone(), log.clone()]).collect();
-        }
-        What::DisorderedLogs => answers["result"].as_array_mut().unwrap().rotate_right(1),
-        What::ForeignBlockHash => each_log(answers, |log| log["blockHash"] = log["transactionHash"].clone()),
-        What::UnwatchedLogs => each_log(answers, |log| log["topics"][0] = log["blockHash"].clone()),
-        What::RemovedLogs => each_log(answers, |log| log["removed"] = json!(true)),
-        What::TruncatedBatch => drop(answers.as_array_mut().unwrap().pop()),
-        What::ShuffledIds => answers.as_array_mut().unwrap().reverse(),
-        What::DoubledIds => {
-            let mut double = answers[0].clone();
-            double["result"] = answers[1]["result"].clone();
-            answers.as_array_mut().unwrap().push(double);
-        }
-        What::ForeignIds => answers[0]["id"] = json!(u64::MAX),
-        What::BusyItem => answers[0] = error(&answers[0]["id"], 429, "compute units per second are used up"),
         What::ChainId(id) => answers["result"] = json!(format!("{id:#x}")),
         What::StaleHead(number) => {
             let asked = request.as_array().map_or_else(|| vec![request], |requests| requests.iter().collect());
             let is_list = answers.is_array();
             for (place, asked) in asked.into_iter().enumerate() {
-                let answer = if is_list { &mut answers[place] } else { &mut *answers };
-                if answer["result"]["number"].is_string() && quantity(&answer["result"]["number"]) > *number {
+                let answer = if is_list { answers.get_mut(place) } else { Some(&mut *answers) };
+                let Some(answer) = answer.filter(|answer| answer["result"]["number"].is_string()) else { continue };
+                if quantity(&answer["result"]["number"]) > *number {
                     answer["result"] = Value::Null;
                     if asked["params"][0] == "latest" {
                         answer["result"] = stale(*number);
@@ -265,7 +249,45 @@ fn twist(what: &What, request: &Value, answers: &mut Value) {
                 }
             }
         }
-        _ => unreachable!("{what:?} is no twist"),
+        _ => {
+            if let Some(batch) = answers.as_array_mut() {
+                twist_batch(what, batch);
+            } else if let Some(logs) = answers.get_mut("result").and_then(Value::as_array_mut) {
+                twist_logs(what, logs);
+            }
+        }
+    }
+}
+
+fn twist_batch(what: &What, batch: &mut Vec<Value>) {
+    match what {
+        What::TruncatedBatch => drop(batch.pop()),
+        What::ShuffledIds => batch.reverse(),
+        What::DoubledIds => {
+            let mut double = batch[0].clone();
+            double["result"] = batch.get(1).map_or(Value::Null, |second| second["result"].clone());
+            batch.push(double);
+        }
+        What::ForeignIds => batch[0]["id"] = json!(u64::MAX),
+        What::BusyItem => batch[0] = error(&batch[0]["id"], 429, "compute units per second are used up"),
+        _ => unreachable!("{what:?} is no twist of a batch"),
+    }
+}
+
+fn twist_logs(what: &What, logs: &mut Vec<Value>) {
+    match what {
+        What::EmptyLogs => logs.clear(),
+        What::DuplicateLogs => *logs = logs.iter().flat_map(|log| [log.clone(), log.clone()]).collect(),
+        What::DisorderedLogs => {
+            let last = logs.pop();
+            logs.splice(..0, last);
+        }
+        What::ForeignBlockHash => {
+            logs.iter_mut().for_each(|log| log["blockHash"] = log["transactionHash"].clone());
+        }
+        What::UnwatchedLogs => logs.iter_mut().for_each(|log| log["topics"][0] = log["blockHash"].clone()),
+        What::RemovedLogs => logs.iter_mut().for_each(|log| log["removed"] = json!(true)),
+        _ => unreachable!("{what:?} is no twist of logs"),
     }
 }
 
@@ -273,10 +295,6 @@ fn twist(what: &What, request: &Value, answers: &mut Value) {
 fn stale(number: u64) -> Value {
     let (zero, bloom) = (format!("0x{}", "0".repeat(64)), format!("0x{}", "0".repeat(512)));
     json!({ "number": format!("{number:#x}"), "hash": zero, "parentHash": zero, "timestamp": "0x0", "logsBloom": bloom })
-}
-
-fn each_log(answers: &mut Value, change: impl Fn(&mut Value)) {
-    answers["result"].as_array_mut().unwrap().iter_mut().for_each(change);
 }
 
 fn methods(request: &Value) -> Vec<String> {

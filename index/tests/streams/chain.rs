@@ -2,10 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
 };
 
 use alloy::{
@@ -19,6 +16,8 @@ use bindings::{
 };
 use serde_json::{Value, json};
 
+use crate::anvil::{Anvil, number};
+
 /// Seconds between two blocks.
 pub const BLOCK_TIME: u64 = 12;
 
@@ -26,9 +25,9 @@ pub const BLOCK_TIME: u64 = 12;
 const GAS: u64 = 2_500_000;
 
 pub struct Chain {
-    child: Child,
-    pub address: String,
-    folder: PathBuf,
+    pub anvil: Anvil,
+    /// Where anvil keeps the states of old blocks. It goes after anvil.
+    _states: Folder,
     /// Anvil's accounts.
     pub accounts: Vec<Address>,
     pub tokens: [Address; 2],
@@ -50,35 +49,16 @@ impl Chain {
     pub fn start(name: &str) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("streams-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let mut child = Command::new(anvil())
-            .args([
-                "--port",
-                "0",
-                "--timestamp",
-                "1767225600",
-                "--no-mining",
-                "--gas-limit",
-                "500000000",
-                "--cache-path",
-            ])
-            .arg(&folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("anvil starts");
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        let address = loop {
-            line.clear();
-            assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "anvil ended before it listened");
-            if let Some(address) = line.trim().strip_prefix("Listening on ") {
-                break address.to_owned();
-            }
-        };
-        // What anvil goes on to print has to go somewhere.
-        std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
-        let mut chain = Self { child, address, folder, accounts: Vec::new(), tokens: [Address::ZERO; 2] };
+        let anvil = Anvil::start(&[
+            "--timestamp",
+            "1767225600",
+            "--no-mining",
+            "--gas-limit",
+            "500000000",
+            "--cache-path",
+            folder.to_str().unwrap(),
+        ]);
+        let mut chain = Self { anvil, _states: Folder(folder), accounts: Vec::new(), tokens: [Address::ZERO; 2] };
         chain.accounts = serde_json::from_value(chain.rpc("eth_accounts", &json!([]))).unwrap();
         chain.rpc("anvil_setBlockTimestampInterval", &json!([BLOCK_TIME]));
         for clock in Clock::ALL {
@@ -172,7 +152,7 @@ impl Chain {
     /// What a view returns as of a block; nothing if it reverts.
     pub fn call<C: SolCall>(&self, to: Address, call: &C, block: u64) -> Option<C::Return> {
         let request = json!([{ "to": to, "data": Bytes::from(call.abi_encode()) }, format!("{block:#x}")]);
-        let answer: Bytes = serde_json::from_value(self.try_rpc("eth_call", &request)?).unwrap();
+        let answer: Bytes = serde_json::from_value(self.anvil.try_ask("eth_call", &request).ok()?).unwrap();
         C::abi_decode_returns(&answer).ok()
     }
 
@@ -199,49 +179,15 @@ impl Chain {
     }
 
     pub fn rpc(&self, method: &str, params: &Value) -> Value {
-        self.try_rpc(method, params).unwrap_or_else(|| panic!("{method}{params} is refused"))
-    }
-
-    fn try_rpc(&self, method: &str, params: &Value) -> Option<Value> {
-        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
-        let mut connection = TcpStream::connect(&self.address).unwrap();
-        write!(
-            connection,
-            "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n\
-             content-length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).unwrap();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        let mut answer: Value = serde_json::from_str(body).unwrap();
-        answer.get("error").is_none().then(|| answer["result"].take())
+        self.anvil.ask(method, params)
     }
 }
 
-impl Drop for Chain {
+/// A folder that goes with this.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
     fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-        drop(fs::remove_dir_all(&self.folder));
+        drop(fs::remove_dir_all(&self.0));
     }
-}
-
-fn number(value: &Value) -> u64 {
-    u64::from_str_radix(value.as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
-}
-
-/// `STREAMCTL_ANVIL`, else what npm installed in the repository, else the one on the `PATH`.
-fn anvil() -> PathBuf {
-    if let Some(program) = std::env::var_os("STREAMCTL_ANVIL") {
-        return program.into();
-    }
-    let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lib/node_modules/@foundry-rs");
-    let installed = packages.read_dir().into_iter().flatten().flatten();
-    installed
-        .filter(|package| package.file_name().to_string_lossy().starts_with("anvil-"))
-        .map(|package| package.path().join("bin/anvil"))
-        .find(|program| program.is_file())
-        .unwrap_or_else(|| "anvil".into())
 }

@@ -2,6 +2,8 @@
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+#[path = "../anvil/mod.rs"]
+mod anvil;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 #[path = "../twin/mod.rs"]

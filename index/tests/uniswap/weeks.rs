@@ -122,8 +122,8 @@ fn any_window_is_what_a_recount_gives() {
     let mut database = slow();
     let recount = recount(&mut database);
     let pairs = Query::new(&mut database, SOURCE).pairs().unwrap();
-    let times = [0, 4_799, 4_800, DAY, 3 * DAY + 1, WEEK, WEEK + 4_799, u64::MAX / 2];
-    for (to, seconds) in [4, 59, 126, 233].into_iter().flat_map(|to| times.map(|seconds| (to, seconds))) {
+    let times = [4_799, DAY, 3 * DAY + 1, WEEK, u64::MAX / 2];
+    for (to, seconds) in [59, 126, 233].into_iter().flat_map(|to| times.map(|seconds| (to, seconds))) {
         let window = windows::ending_at(&mut database, to as u64, seconds).unwrap();
         assert_eq!(window, within(&recount, to, seconds), "{seconds} seconds");
         let sums = added(&recount, window);

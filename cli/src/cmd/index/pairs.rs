@@ -126,12 +126,8 @@ impl EpochArgs {
         }
         let items = list["items"].as_array().map(Vec::as_slice).unwrap_or_default();
         let Some(first) = items.first() else {
-            match self.epoch {
-                Some(epoch) => {
-                    output.note(format_args!("no pair has a snapshot at epoch {epoch}, or none comes after"))
-                }
-                None => output.note("no epoch has its snapshots yet, or none comes after"),
-            }
+            let when = self.epoch.map_or_else(String::new, |epoch| format!(" at epoch {epoch}"));
+            output.note(format_args!("there is no snapshot of a pair{when}, or none comes after"));
             return Ok(());
         };
         let rows: Vec<_> = items.iter().map(row).collect();

@@ -54,7 +54,8 @@ const FINAL_STAGES: [&str; 2] = [Dag::NAME, Outbox::NAME];
 /// Follow the chain, take snapshots of its epochs, and serve them.
 ///
 /// Catches up from where the store is, then follows each block. Ctrl-C ends it in good order; it goes on from there the
-/// next time. Where another process follows the chain into the same store, this one makes snapshots for it.
+/// next time. Where another process follows the chain into the same store, this one makes snapshots for it, and follows the
+/// chain once that has ended.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
     streamctl index run\n  \
@@ -268,7 +269,7 @@ impl Once<'_> {
             Some((fewest, since)) if n >= fewest => return Ok((since.elapsed() >= PATIENCE).then_some(n)),
             Some(_) => {}
             None => {
-                live.note(format_args!("all else is done; waiting for the desk to answer to {}", counted(n, "vote")))
+                live.note(format_args!("all else is done; waiting for the desk to answer to {}", counted(n, "vote")));
             }
         }
         self.left = Some((n, Instant::now()));

@@ -364,7 +364,7 @@ impl de::Visitor<'_> for Bytes {
 
 #[cfg(test)]
 mod tests {
-    use alloy::primitives::B256;
+    use alloy::primitives::{Address, B256};
 
     use super::*;
     use crate::{block::Blocks, content, epoch::Epoch};
@@ -418,6 +418,6 @@ mod tests {
             usd: most,
             fee_usd: most,
         };
-        assert_eq!(content::encode(&swap).len(), 480);
+        assert_eq!(content::encode(&swap).len(), 453);
     }
 }
