@@ -11,6 +11,7 @@ use index::fetch::{Feed, Following};
 use index::kind::Kind;
 use index::node::{self, Node};
 use index::progress::{Event, Progress};
+use index::rows::Value;
 use index::stage::{Dag, checkpoint};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -149,7 +150,15 @@ fn read(store: &str) -> Option<String> {
 }
 
 fn is_at(store: &str, block: Checkpoint) -> bool {
-    cursors(store, ["logs", "derived", "epochs"]) == [Some(block); 3]
+    cursors(store, ["logs", "derived", "epochs"]) == [Some(block); 3] && has_ends(store, block.number)
+}
+
+/// Whether the epochs that are far enough behind `head` have their ends. A node that goes on where another was killed comes
+/// to the last block that is stored before it knows where the chain ends.
+pub(crate) fn has_ends(store: &str, head: u64) -> bool {
+    let sql = "SELECT id FROM epoch WHERE state = 0 AND last <= ?1 LIMIT 1";
+    let Some(settled) = head.checked_sub(EPOCHS.offset) else { return true };
+    apart(|| database::open(store).unwrap().ask(sql, &[Value::count(settled)]).unwrap().is_empty())
 }
 
 /// None of them before the store has tables.
