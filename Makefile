@@ -51,6 +51,8 @@ audit: lib $(AUDIT)/bulloak/bin/bulloak $(AUDIT)/python/bin/slither ## branching
 	$(call apart,slither) PATH="$$(dirname $(FORGE)):$$PATH" $(AUDIT)/python/bin/slither . --config-file slither.config.json
 	DAPP_INPUTS=10000000 DAPP_KILLS=200 cargo test --profile campaign --locked -p dapp --test decoders --test kill
 	ROLLUP_KILLS=100 cargo test --profile campaign --locked -p rollup --test kill
+	REORG_SEEDS=210 cargo test --locked -p index --test node -- live:: --nocapture
+	REORG_SEEDS=40 cargo test --locked -p index --test node -- lies:: matrix::
 	SIM_FLASH_STEPS=100000 cargo test --locked -p sim --test flash_v3
 	cargo build --locked -p cli && sim/deploy/try.sh "$${CARGO_TARGET_DIR:-target}/debug/streamctl"
 
