@@ -232,6 +232,8 @@ impl Postgres {
     fn failed(&mut self, error: ::postgres::Error) -> DatabaseError {
         self.is_lost |= self.client.is_closed() || is_lost(&error);
         if self.deadline.is_some() && is_canceled(&error) {
+            // The server counts whole milliseconds and may be early; a transaction that it has aborted is over.
+            self.deadline = Some(Instant::now());
             return DatabaseError::Late;
         }
         if self.is_lost { self.address.lost(&words(&error)) } else { error.into() }
