@@ -21,6 +21,10 @@ const APPLICATION_ID: i64 = 0x5354_5249;
 /// Statements that are kept ready.
 const N_STATEMENTS: usize = 128;
 
+/// Pages that the log may have before they are copied into the file: 64 MiB. A page that many transactions change, as
+/// those of an index by contract, is copied once for them all.
+const N_LOG_PAGES: i64 = 16_000;
+
 /// Milliseconds that a connection waits for another that writes.
 const BUSY_MS: u64 = 10_000;
 
@@ -46,7 +50,9 @@ impl Sqlite {
     /// If it cannot be made or written, is no database, another program's or a newer version's.
     pub fn open(path: &Path) -> Result<Self, DatabaseError> {
         check_path(path)?;
-        let connection = Connection::open(path).map_err(|error| refused(path, error))?;
+        // No `SQLITE_OPEN_URI`: a path is a path, whatever it begins with.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(|error| refused(path, error))?;
         connection.set_prepared_statement_cache_capacity(N_STATEMENTS);
         connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
         let mut sqlite = Self { connection, path: path.to_owned(), is_durable: false, deadline: None, lead: None };
@@ -54,6 +60,7 @@ impl Sqlite {
         sqlite.looked(path)?;
         sqlite.connection.pragma_update(None, "journal_mode", "WAL").map_err(|error| refused(path, error))?;
         sqlite.connection.pragma_update(None, "synchronous", "NORMAL")?;
+        sqlite.connection.pragma_update(None, "wal_autocheckpoint", N_LOG_PAGES)?;
         sqlite.migrate()?;
         Ok(sqlite)
     }
