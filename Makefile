@@ -20,7 +20,9 @@ TOO_FAT = async-executor|async-io|async-std|futures-executor|hyper|mio|polling|r
 CORE = core|dyn-abi|json-abi|primitives|sol-macro|sol-macro-expander|sol-macro-input|sol-type-parser|sol-types
 
 .DEFAULT_GOAL := lib
-.PHONY: lib test audit demo bench bindings snapshots
+# cargo has its own idea of how many jobs are right, and would warn of the one that make has.
+export CARGO_MAKEFLAGS =
+.PHONY: lib test contracts crates audit demo bench bindings snapshots
 
 lib: $(LIB) ## installs the toolchain and the Solidity libraries
 
@@ -29,14 +31,7 @@ $(LIB): lib/package.json lib/package-lock.json
 	@touch $@
 
 test: lib ## formatting and lints, contracts, bindings, Rust, documentation
-	$(FORGE) fmt --check
-	$(call apart,lint) $(FORGE) lint --deny warnings
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
-	FOUNDRY_PROFILE=$(PROFILE) $(FORGE) test
-	node test/vectors/generate.mjs --check
-	FORGE=$(FORGE) node bindings/generate.mjs --check
-	index/tests/postgres/install.sh
+	$(MAKE) --jobs=2 contracts crates
 	cargo test --workspace --locked
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 	@t=$$(cargo tree -p stream -e normal --prefix none --locked) && ! grep -qE '^(tokio|alloy-provider) ' <<<"$$t" \
@@ -45,12 +40,26 @@ test: lib ## formatting and lints, contracts, bindings, Rust, documentation
 		&& ! grep -E '^($(TOO_FAT))(-[a-z0-9-]+)? ' <<<"$$t" && ! grep -E '^alloy' <<<"$$t" | grep -vE '^alloy-($(CORE)) ' \
 		|| { echo "dapp must be lean enough for a Cartesi machine, see above" >&2; exit 1; }
 
+# The compiler of Solidity takes one core for minutes; Rust's takes the other.
+contracts: lib
+	$(FORGE) fmt --check
+	$(call apart,lint) $(FORGE) lint --deny warnings
+	FOUNDRY_PROFILE=$(PROFILE) $(FORGE) test
+	node test/vectors/generate.mjs --check
+	FORGE=$(FORGE) node bindings/generate.mjs --check
+
+crates: lib
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	index/tests/postgres/install.sh
+	cargo test --workspace --locked --no-run
+
 audit: lib $(AUDIT)/bulloak/bin/bulloak $(AUDIT)/python/bin/slither ## branching trees, coverage, static analysis, long runs
 	$(AUDIT)/bulloak/bin/bulloak check --skip-modifiers $$(find test -name '*.tree')
 	$(call apart,coverage) FORGE=$(FORGE) test/coverage.sh
 	$(call apart,slither) PATH="$$(dirname $(FORGE)):$$PATH" $(AUDIT)/python/bin/slither . --config-file slither.config.json
-	DAPP_INPUTS=10000000 DAPP_KILLS=200 cargo test --profile campaign --locked -p dapp --test decoders --test kill
-	ROLLUP_KILLS=100 cargo test --profile campaign --locked -p rollup --test kill
+	DAPP_INPUTS=10000000 DAPP_KILLS=200 ROLLUP_KILLS=100 \
+		cargo test --profile campaign --locked -p dapp -p rollup --test decoders --test kill
 	REORG_SEEDS=210 cargo test --locked -p index --test node -- live:: --nocapture
 	REORG_SEEDS=40 cargo test --locked -p index --test node -- lies:: matrix::
 	SIM_FLASH_STEPS=100000 cargo test --locked -p sim --test flash_v3
