@@ -19,7 +19,9 @@ fn demo_as_json() {
     let report: Value = serde_json::from_slice(&ran.stdout).unwrap();
     let commands: Vec<_> =
         report["steps"].as_array().unwrap().iter().map(|step| step["command"].as_str().unwrap().to_owned()).collect();
-    for verb in ["deploy", "create", "show", "withdraw", "update propose", "update accept", "balance", "redeem"] {
+    for verb in
+        ["deploy", "create", "show", "withdraw", "update propose", "update accept", "balance", "redeem", "index"]
+    {
         assert!(commands.iter().any(|command| command.starts_with(&format!("streamctl {verb}"))), "{verb}");
     }
     documented("demo", &report);

@@ -255,6 +255,28 @@ fn check_windows(market: &Market) {
             }
         }
     }
+    for token in ["DAI", "FFF"] {
+        let pairs: Vec<_> = market.fixture.pairs.iter().filter(|pair| pair.symbols.contains(&token)).collect();
+        assert!(!pairs.is_empty());
+        let line = format!("index windows --config $CONFIG --token {}", market.fixture.token(token));
+        let sums = market.json(&format!("{line} --from 4 --to 6 --json"));
+        assert_eq!(sums["token"], json!(market.fixture.token(token).to_checksum(None)));
+        let sums: BTreeMap<_, _> = sums["sums"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|sum| (sum["name"].as_str().unwrap(), &sum["amount"]))
+            .collect();
+        let (mut n_swaps, mut volume) = (0, U256::ZERO);
+        for pair in pairs {
+            let side = usize::from(pair.token0 != market.fixture.token(token));
+            for amounts in market.swaps(pair.address, [40, 69]) {
+                n_swaps += 1;
+                volume += amounts[side].abs_diff(amounts[side + 2]);
+            }
+        }
+        assert_eq!((sums["n_swaps"], sums["volume"]), (&json!(n_swaps.to_string()), &json!(volume.to_string())));
+    }
 }
 
 /// A snapshot by each way to it, against the chain.
@@ -316,6 +338,7 @@ fn index_shows_pairs() {
     let mut market = Market::start("pairs");
     let pair = market.pair(["EEE", "DAI"]).address;
     market.name("$PAIR", format!("{pair:#x}"));
+    market.name("$DAI", market.fixture.token("DAI"));
     market.types("index run --once --quiet --json --config $CONFIG");
     check_pairs(&market);
     check_windows(&market);
@@ -333,6 +356,7 @@ fn index_shows_pairs() {
     market.types("index snapshot --config $CONFIG --project uniswap/$PAIR/trade_volume --epoch 5");
     market.types("index windows --config $CONFIG --project uniswap/$PAIR/trade_volume");
     market.types("index windows --config $CONFIG --project uniswap/$PAIR/trade_volume --window 10m --name volume_usd");
+    market.types("index windows --config $CONFIG --token $DAI");
     market.types("index verify --config $CONFIG");
     market.types("index verify --config $CONFIG --json");
     market.compare("index_shows_pairs");
@@ -400,6 +424,10 @@ fn index_pairs_that_are_named() {
         "windows --project uniswap/$PAIR/trade_volume --to 99",
         "windows --project uniswap/$PAIR/trade_volume --name volume",
         "windows --project uniswap/$PAIR/trade_volume --from 1 --window 24h",
+        "windows --project uniswap/$PAIR/trade_volume --token $PAIR",
+        "windows --project uniswap/$PAIR/trade_volume --source uniswap",
+        "windows --token $PAIR",
+        "windows --token ether",
     ] {
         market.types(&format!("index {line} --config $NAMED"));
     }

@@ -63,7 +63,7 @@ pub(super) fn history(reading: &mut Reading<'_>) -> Result<Response, Failure> {
     let page = page(reading, reading.asked.after(place)?)?;
     let Some((as_of, at)) = moment(reading)? else { return Err(no_stream(key)) };
     let mut streams = Streams::of(reading.database, &source.name);
-    let part = streams.history(key, page)?;
+    let part = streams.history(key, at, page)?;
     if part.rows.is_empty() && streams.stream(key, at)?.is_none() {
         return Err(no_stream(key));
     }
@@ -82,8 +82,8 @@ pub(super) fn deposits(reading: &mut Reading<'_>) -> Result<Response, Failure> {
         token: asked.address("token")?,
     };
     let page = page(reading, asked.after(place)?)?;
-    let Some((as_of, _)) = moment(reading)? else { return reading.nothing() };
-    let part = Streams::of(reading.database, &source.name).deposits(&filter, page)?;
+    let Some((as_of, at)) = moment(reading)? else { return reading.nothing() };
+    let part = Streams::of(reading.database, &source.name).deposits(&filter, at, page)?;
     told(reading, as_of, part, |PlaceKey { block, idx }| cursor(&[block, idx]))
 }
 

@@ -22,7 +22,7 @@ use index::{
         Call, Reader,
         erc1620::{
             DepositsPayload,
-            query::{DepositFilter, DepositView, OriginName, Page, Streams, deposits_project},
+            query::{At, DepositFilter, DepositView, OriginName, Page, Streams, deposits_project},
         },
     },
 };
@@ -116,7 +116,10 @@ fn deposits_are_those_of_the_portal_and_tell_where_they_come_from() {
     index.take(&blocks, &chain.logs(0, head), 4, &Silent).unwrap();
     let mut streams = Streams::of(&mut index.database, SOURCE);
     let page = Page { after: None, limit: 100 };
-    let all = streams.deposits(&DepositFilter::default(), page).unwrap().rows;
+    let at = At { block: head, timestamp: 0 };
+    let all = streams.deposits(&DepositFilter::default(), at, page).unwrap().rows;
+    let before = At { block: all[2].block - 1, timestamp: 0 };
+    assert_eq!(streams.deposits(&DepositFilter::default(), before, page).unwrap().rows, all[..2]);
     let (alice, bob, token) = (chain.accounts[0], chain.accounts[1], chain.tokens[0]);
     let expected = [
         (token, bob, 500, OriginName::Owned, &b""[..]),
@@ -141,12 +144,15 @@ fn deposits_are_those_of_the_portal_and_tell_where_they_come_from() {
     check_snapshots(&mut index, &blocks, &all, *app);
 }
 
+/// After all blocks.
+const LATE: At = At { block: u64::MAX, timestamp: 0 };
+
 fn check_filters(streams: &mut Streams<'_>, all: &[DepositView]) {
     let (token, account, app) = (all[0].token.0, all[0].account.0, all[0].app.0);
     let mut check = |filter: DepositFilter, places: &[usize]| {
         let (mut found, mut after) = (Vec::new(), None);
         loop {
-            let part = streams.deposits(&filter, Page { after, limit: 2 }).unwrap();
+            let part = streams.deposits(&filter, LATE, Page { after, limit: 2 }).unwrap();
             found.extend(part.rows);
             after = part.next;
             if after.is_none() {
@@ -183,7 +189,7 @@ fn check_tokens(blocks: &[Block], logs: &[Log], token: Address, all: &[DepositVi
     let mut index = Index::empty(&[], Some(portal_address()));
     index.take(blocks, &deposits, 3, &Says(token)).unwrap();
     let page = Page { after: None, limit: 100 };
-    let said = Streams::of(&mut index.database, SOURCE).deposits(&DepositFilter::default(), page).unwrap().rows;
+    let said = Streams::of(&mut index.database, SOURCE).deposits(&DepositFilter::default(), LATE, page).unwrap().rows;
     assert_eq!(said.len(), all.len());
     for (deposit, silent) in said.iter().zip(all) {
         let said = if deposit.token.0 == ETHER { (None, None) } else { (Some("DEMO".to_owned()), Some(6)) };

@@ -131,7 +131,7 @@ pub(super) fn api(config: &Config, progress: watch::Receiver<Progress>, metrics:
 
 /// SQLite's own words for a file that is not there are no help.
 fn check_store(config: &Config) -> eyre::Result<()> {
-    let is_file = !config.store.contains("://") && config.store != ":memory:";
+    let is_file = !config.store.contains("://");
     ensure!(
         !is_file || Path::new(&config.store).exists(),
         "there is no store at {}; `streamctl index run` makes it, or name another --config",

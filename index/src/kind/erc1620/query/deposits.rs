@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Checksummed, Decimal, Page, Part, PlaceKey, Said, Streams,
+    At, Checksummed, Decimal, Page, Part, PlaceKey, Said, Streams,
     filter::{Bound, Bounds},
     history::after,
 };
@@ -75,14 +75,20 @@ pub struct DepositView {
 }
 
 impl Streams<'_> {
-    /// Deposits in the order of the chain. The source has to have a portal.
+    /// Deposits until the end of a block, in the order of the chain. The source has to have a portal.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn deposits(&mut self, filter: &DepositFilter, page: Page<PlaceKey>) -> Result<Part<DepositView, PlaceKey>> {
+    pub fn deposits(
+        &mut self,
+        filter: &DepositFilter,
+        at: At,
+        page: Page<PlaceKey>,
+    ) -> Result<Part<DepositView, PlaceKey>> {
         let mut bounds = Bounds::default();
         let (block, idx) = after(page.after);
-        let mut conditions = format!("(d.block, d.idx) > ({}, {})", bounds.bind(block), bounds.bind(idx));
+        let (block, idx, last) = (bounds.bind(block), bounds.bind(idx), bounds.bind(Bound::count(at.block)));
+        let mut conditions = format!("(d.block, d.idx) > ({block}, {idx}) AND d.block <= {last}");
         for (column, address) in [("account", filter.account), ("app", filter.app), ("token", filter.token)] {
             if let Some(address) = address {
                 conditions.push_str(&format!(" AND d.{column} = {}", bounds.address(address)));

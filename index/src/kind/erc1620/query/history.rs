@@ -4,7 +4,7 @@ use alloy::primitives::B256;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Checksummed, Decimal, Page, Part, Streams, filter::Bound};
+use super::{At, Checksummed, Decimal, Page, Part, Streams, filter::Bound};
 use crate::{
     Result,
     kind::erc1620::version::StreamKey,
@@ -163,26 +163,27 @@ const SOURCES: [Source; 6] = [
 ];
 
 impl Streams<'_> {
-    /// What happened to a stream, in order. An update is one entry, though two logs tell of it.
+    /// What happened to a stream until the end of a block, in order. An update is one entry, though two logs tell of it.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn history(&mut self, key: StreamKey, page: Page<PlaceKey>) -> Result<Part<HistoryEntry, PlaceKey>> {
+    pub fn history(&mut self, key: StreamKey, at: At, page: Page<PlaceKey>) -> Result<Part<HistoryEntry, PlaceKey>> {
         let mut entries = Vec::new();
         for (event, id, said, read) in SOURCES {
             let sql = format!(
                 "SELECT e.block, e.idx, b.timestamp, e.tx, {said} FROM {}_{event} e JOIN block b ON b.number = e.block \
-                 WHERE {id} = ?1 AND e.contract = ?2 AND (e.block, e.idx) > (?3, ?4) ORDER BY e.block, e.idx LIMIT ?5",
+                 WHERE {id} = ?1 AND e.contract = ?2 AND (e.block, e.idx) > (?3, ?4) AND e.block <= ?5 \
+                 ORDER BY e.block, e.idx LIMIT ?6",
                 self.prefix
             );
-            take(&self.told(&sql, key, page)?, read, &mut entries)?;
+            take(&self.told(&sql, key, at, page)?, read, &mut entries)?;
         }
         let sql = format!(
             "SELECT e.block, e.idx, b.timestamp, e.tx, s.update_epoch, s.start, s.deposit, e.new_token_address, \
              e.new_stop_block, e.new_payment, e.new_interval FROM {0}_log_execute_update e \
              JOIN {0}_log_update_start s ON s.block = e.block AND s.idx = e.idx + 1 JOIN block b ON b.number = e.block \
              WHERE e.new_stream_id = ?1 AND e.contract = ?2 AND (e.block, e.idx) > (?3, ?4) \
-             ORDER BY e.block, e.idx LIMIT ?5",
+             AND e.block <= ?5 ORDER BY e.block, e.idx LIMIT ?6",
             self.prefix
         );
         let updated = |row: &Row<'_>| {
@@ -193,19 +194,20 @@ impl Streams<'_> {
                 terms: terms(row, 3)?,
             })
         };
-        take(&self.told(&sql, key, page)?, updated, &mut entries)?;
+        take(&self.told(&sql, key, at, page)?, updated, &mut entries)?;
         entries.sort_unstable_by_key(|entry| (entry.block, entry.idx));
         entries.truncate(usize::try_from(page.limit()).unwrap_or(usize::MAX));
         Ok(Part::new(entries, page.limit(), |entry| PlaceKey { block: entry.block, idx: entry.idx }))
     }
 
-    fn told(&mut self, sql: &str, key: StreamKey, page: Page<PlaceKey>) -> Result<Rows> {
+    fn told(&mut self, sql: &str, key: StreamKey, at: At, page: Page<PlaceKey>) -> Result<Rows> {
         let (block, idx) = after(page.after);
         let bounds = [
             Bound::Blob(key.id.to_be_bytes::<32>().to_vec()),
             Bound::Blob(key.contract.to_vec()),
             block,
             idx,
+            Bound::count(at.block),
             Bound::count(page.limit()),
         ];
         self.ask(sql, &bounds)
