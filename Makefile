@@ -22,7 +22,7 @@ CORE = core|dyn-abi|json-abi|primitives|sol-macro|sol-macro-expander|sol-macro-i
 .DEFAULT_GOAL := lib
 # cargo has its own idea of how many jobs are right, and would warn of the one that make has.
 export CARGO_MAKEFLAGS =
-.PHONY: lib test contracts crates audit demo bench bindings snapshots
+.PHONY: lib test contracts crates audit audit-contracts audit-rollup audit-index audit-sim demo bench bindings snapshots
 
 lib: $(LIB) ## installs the toolchain and the Solidity libraries
 
@@ -32,13 +32,6 @@ $(LIB): lib/package.json lib/package-lock.json
 
 test: lib ## formatting and lints, contracts, bindings, Rust, documentation
 	$(MAKE) --jobs=2 contracts crates
-	cargo test --workspace --locked
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
-	@t=$$(cargo tree -p stream -e normal --prefix none --locked) && ! grep -qE '^(tokio|alloy-provider) ' <<<"$$t" \
-		|| { echo "stream must depend on neither tokio nor alloy-provider" >&2; exit 1; }
-	@t=$$(cargo tree -p dapp -e normal --prefix none --target riscv64gc-unknown-linux-gnu --locked) \
-		&& ! grep -E '^($(TOO_FAT))(-[a-z0-9-]+)? ' <<<"$$t" && ! grep -E '^alloy' <<<"$$t" | grep -vE '^alloy-($(CORE)) ' \
-		|| { echo "dapp must be lean enough for a Cartesi machine, see above" >&2; exit 1; }
 
 # The compiler of Solidity takes one core for minutes; Rust's takes the other.
 contracts: lib
@@ -52,16 +45,33 @@ crates: lib
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	index/tests/postgres/install.sh
-	cargo test --workspace --locked --no-run
+	cargo test --workspace --locked
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	@t=$$(cargo tree -p stream -e normal --prefix none --locked) && ! grep -qE '^(tokio|alloy-provider) ' <<<"$$t" \
+		|| { echo "stream must depend on neither tokio nor alloy-provider" >&2; exit 1; }
+	@t=$$(cargo tree -p dapp -e normal --prefix none --target riscv64gc-unknown-linux-gnu --locked) \
+		&& ! grep -E '^($(TOO_FAT))(-[a-z0-9-]+)? ' <<<"$$t" && ! grep -E '^alloy' <<<"$$t" | grep -vE '^alloy-($(CORE)) ' \
+		|| { echo "dapp must be lean enough for a Cartesi machine, see above" >&2; exit 1; }
 
-audit: lib $(AUDIT)/bulloak/bin/bulloak $(AUDIT)/python/bin/slither ## branching trees, coverage, static analysis, long runs
+audit: lib ## branching trees, coverage, static analysis, long runs
+	$(MAKE) --jobs=2 audit-contracts audit-rollup audit-index audit-sim
+
+# Rollup and index spend much of it waiting: for the disk, for blocks, for processes that were killed.
+audit-contracts: lib $(AUDIT)/bulloak/bin/bulloak $(AUDIT)/python/bin/slither
 	$(AUDIT)/bulloak/bin/bulloak check --skip-modifiers $$(find test -name '*.tree')
 	$(call apart,coverage) FORGE=$(FORGE) test/coverage.sh
 	$(call apart,slither) PATH="$$(dirname $(FORGE)):$$PATH" $(AUDIT)/python/bin/slither . --config-file slither.config.json
+
+audit-rollup: lib
 	DAPP_INPUTS=10000000 DAPP_KILLS=200 ROLLUP_KILLS=100 \
 		cargo test --profile campaign --locked -p dapp -p rollup --test decoders --test kill
+
+audit-index: lib
+	index/tests/postgres/install.sh
 	REORG_SEEDS=210 cargo test --locked -p index --test node -- live:: --nocapture
 	REORG_SEEDS=40 cargo test --locked -p index --test node -- lies:: matrix::
+
+audit-sim: lib
 	SIM_FLASH_STEPS=100000 cargo test --locked -p sim --test flash_v3
 	cargo build --locked -p cli && sim/deploy/try.sh "$${CARGO_TARGET_DIR:-target}/debug/streamctl"
 

@@ -3,8 +3,8 @@
 use crate::rows::Value;
 
 /// Outside of quotes and comments: `?1` becomes `$1`, INTEGER becomes BIGINT, BLOB becomes BYTEA, TEXT in capitals gets
-/// the order of bytes, which is SQLite's, `X'00'` becomes a literal of BYTEA, and WITHOUT ROWID goes. Parameters without a value become NULL itself, which fits everywhere, while
-/// a parameter must be of a type that the server can tell.
+/// the order of bytes, which is SQLite's, `X'00'` becomes a literal of BYTEA, and WITHOUT ROWID goes. Parameters without
+/// a value become NULL itself, which fits everywhere, while a parameter must be of a type that the server can tell.
 pub(super) fn translate(sql: &str, values: &[Value<'_>]) -> String {
     let mut out = String::with_capacity(sql.len() + 16);
     let mut rest = sql;
